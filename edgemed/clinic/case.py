@@ -1,17 +1,17 @@
-"""A case: a session with its documents, its audit log and its file; rules of screen and line mode.
+"""A case: a session with its documents, audit log and file; the rules of screen and line mode.
 
 Each verb does all of what it says, or raises and leaves the case as it was:
 
 - what a person decides is logged first, and is not done where the log refuses (`NotLogged`);
-- a draft is there once it is written: it is taken, and a row that the log refuses is owed;
-- work that is neither saved nor exported is not lost without being asked for (`Unsaved`), nor is
-  a note that was pasted or typed, until it is saved: it may be nowhere else; the
-  answer, `lose`, is the very `at_stake` that was asked about, and counts for nothing else;
-- a draft that is stopped, or that the engine breaks off, takes no other text's place;
-- a new draft is a new document: no text takes another's place, and a signed one never changes;
+- a finished draft is kept even where the log refuses its row, which is written later;
+- work that is neither saved nor exported is never lost without asking (`Unsaved`), nor is an
+  unsaved note that was pasted or typed, which may exist nowhere else; the answer, `lose`, must be
+  the `at_stake` that was asked about;
+- a draft that was stopped, or that the engine broke off, replaces no other text;
+- a new draft is a new document: it replaces no text, and a signed text never changes;
 - every text must be checked in its present form (`unchecked`);
 - a new draft follows the template that was chosen, or that of the saved draft that was opened;
-- what prevents a deed is said before anything is asked: `may_draft`, `may_sign` and the like.
+- what prevents a step is said before the user is asked anything: `may_draft`, `may_sign` etc.
 
 Knows no screen and prints nothing. One thread at a time may use it.
 """
@@ -37,7 +37,7 @@ from edgemed.logs.audit import now
 from edgemed.logs.audit_files import LogFiles
 from edgemed.logs.ledger import Ledger, Write
 
-SAVED_APART = "another window has written {0.name} meanwhile, so this session is saved as {1}"
+SAVED_APART = "another window has saved {0.name} in the meantime, so this session is saved as {1}"
 
 
 class NotLogged(EdgemedError):
@@ -73,12 +73,12 @@ class Case:
         return "" if self.who == NOBODY else self.who
 
     def forget_signer(self) -> None:
-        """Another person may be here now: no name is used until somebody signs."""
+        """Another person may be at the keyboard now: no name is used until somebody signs."""
         self.who = NOBODY
 
     @property
     def at_stake(self) -> AtStake | None:
-        """What would be lost by ending now, or by another note; None where nothing would."""
+        """What ending now, or opening another note, would lose; None if nothing."""
         note = self.session.source if self._only_here else ""
         at_stake = AtStake(self._kept.lacks(self.session.documents), self.draft, note)
         return at_stake if any(at_stake) else None
@@ -89,12 +89,12 @@ class Case:
         return steps.stage(self.session) == "draft" and bool(self.session.text.strip())
 
     def may_open(self, text: str) -> None:
-        """Raises what prevents `text` from being a note, whatever is given up for it."""
+        """Raises if `text` cannot be a note, even if unsaved work is given up for it."""
         steps.opened(text)
 
     def open(self, text: str, *, typed: bool = False, lose: AtStake | None = None) -> None:
-        """Start over with the note `text`, `typed` where it was pasted or typed: it is then kept
-        nowhere until it is saved. Refused where it is empty."""
+        """Start over with the note `text`. `typed`: it was pasted or typed, so it is in no file
+        until it is saved. Refused if it is empty."""
         session = steps.opened(text)
         self._may_lose(lose)
         self._begin(session, None)
@@ -102,7 +102,7 @@ class Case:
 
     def open_sample(self, text: str, learned: str = "", *, lose: AtStake | None = None) -> None:
         """Start over with a sample note; `learned`: the one template that the model has learned,
-        which is chosen then; empty where it follows any."""
+        which is then chosen; empty for a model that follows any template."""
         template = load_packaged(learned) if learned else self.template
         self.open(text, lose=lose)
         self.template = template
@@ -110,7 +110,7 @@ class Case:
     def open_saved(self, path: Path, passphrase: str, *, lose: AtStake | None = None) -> None:
         """Continue a saved session; it is saved again to its own file with its own lock.
 
-        The template of its draft is chosen, where there still is one."""
+        The template of its draft is chosen if it still exists."""
         session, lock = sessions.load(path, passphrase)
         self._may_lose(lose)
         self._begin(session, path)
@@ -123,7 +123,7 @@ class Case:
         self.session = steps.turned_to(self.session, number)
 
     def may_add(self) -> None:
-        """Raises what prevents an addendum to the open document."""
+        """Raises if the open document cannot have an addendum."""
         self._at_rest()
         steps.addendum(self.session)
 
@@ -143,7 +143,7 @@ class Case:
         return self.session.ai_draft
 
     def may_draft(self) -> Template:
-        """The template of the next draft. Raises what prevents one, whatever model is there."""
+        """The template of the next draft. Raises if there can be none, whatever the model."""
         self._at_rest()
         if not self.session.source:
             raise Refused("there is no note", "open a note first")
@@ -152,12 +152,12 @@ class Case:
         return self.template
 
     def begin_draft(self) -> Draft:
-        """A draft is to be written. Until `end_draft` nothing else changes."""
+        """Begin a draft. Nothing else changes until `end_draft`."""
         self.draft = Draft(self.may_draft())
         return self.draft
 
     def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
-        """End a draft. One that broke off is a document only where no text is open."""
+        """End a draft. One that broke off becomes a document only if no text is open."""
         if draft is not self.draft:
             return Ended("another case")
         self.draft = None
@@ -173,7 +173,7 @@ class Case:
         return Ended("draft", faults + ((owed,) if owed else ()))
 
     def no_draft(self, draft: Draft) -> bool:
-        """The draft produced nothing; false where it belonged to a case that was left meanwhile."""
+        """The draft produced nothing; false if its case was left in the meantime."""
         mine = draft is self.draft
         if mine:
             self.draft = None
@@ -189,27 +189,27 @@ class Case:
         self.session = steps.edited(self.session, text)
 
     def edit_line(self, number: int, words: str) -> None:
-        """Line `number` of the text, from 1, is now `words`; without words it goes."""
+        """Replace line `number` of the text, from 1, by `words`; without words, delete it."""
         self.edit(with_line(self.session.text, number, words))
 
     def may_change(self) -> None:
-        """Raises what prevents any change of the open document, and of what was decided on it."""
+        """Raises if the open document, and what was decided on it, cannot change."""
         self._at_rest()
         if self.session.signature is not None:
             raise steps.signed_already()
 
     def addition(self, omission: Omission) -> str:
-        """What to add at the end of the text to take over what was left out, marked for editing."""
+        """The line to add at the end of the text for what was left out, marked for editing."""
         self.may_change()
         gap = "" if not self.session.text or self.session.text.endswith("\n") else "\n"
         return gap + steps.insertion(self.session, omission)
 
     def insert(self, omission: Omission) -> None:
-        """Take over what was left out as the last line, marked for editing."""
+        """Insert what was left out as the last line, marked for editing."""
         self.edit(self.session.text + self.addition(omission))
 
     def may_dismiss(self, finding: Finding) -> None:
-        """Raises what prevents a dismissal, whatever reason is given."""
+        """Raises if nothing can be dismissed, whatever reason is given."""
         self.may_change()
         if steps.dismissal_of(self.session, finding) is not None:
             raise steps.dismissed_already()
@@ -228,7 +228,7 @@ class Case:
         self._decide(after, lambda log: history.restored(log, after, finding, self.who, at))
 
     def may_sign(self) -> None:
-        """Raises what prevents a signature, whatever reason is typed."""
+        """Raises if the text cannot be signed, whatever reason is typed."""
         self._at_rest()
         if (refusal := steps.why_not_signed(self.session)) is not None:
             raise refusal
@@ -253,7 +253,7 @@ class Case:
         release(self.session.text)
 
     def may_give_out(self) -> None:
-        """Raises what prevents the text from leaving the session."""
+        """Raises if the text may not leave the session."""
         self._at_rest()
         if (refusal := steps.why_not_given_out(self.session)) is not None:
             raise refusal
@@ -268,8 +268,8 @@ class Case:
         self.session = replace(self.session, label=label)
 
     def may_save(self) -> None:
-        """Raises what prevents saving, whatever passphrase is given. It is asked for where `lock`
-        is None."""
+        """Raises if there is nothing to save, whatever the passphrase. Ask for one if `lock` is
+        None."""
         if not self.session.source:
             raise Refused("there is nothing to save", "open a note first")
 
@@ -278,7 +278,9 @@ class Case:
         self.may_save()
         lock = lock or self.lock
         if lock is None:
-            raise Refused("no passphrase was given yet", "save it yourself once")
+            raise Refused(
+                "no passphrase has been given yet", "save the session once with a passphrase"
+            )
         before, self.apart = self.saved_as, ""
         if before is None:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
@@ -291,7 +293,7 @@ class Case:
         return self.saved_as
 
     def save_again(self) -> Path | None:
-        """Save without asking where saving has begun; for a terminal that is lost."""
+        """Save without asking, if a passphrase was given before; for when the terminal is lost."""
         return self.save() if self.lock and self.session.source else None
 
     def close(self) -> Path | None:
@@ -304,7 +306,7 @@ class Case:
         return saved
 
     def keep_seal(self, to: Path) -> Path:
-        """Keep a seal of the audit log in the folder `to`; what is owed goes into the log first."""
+        """Keep a seal of the audit log in the folder `to`; rows that are owed are written first."""
         self.ledger.settle()
         return seals.keep(self.ledger.place, to, self.who, self.clock())
 

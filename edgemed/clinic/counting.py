@@ -1,4 +1,4 @@
-"""How findings are counted, wherever they are: by severity, and how many of them are left out."""
+"""Counts findings by severity, and how many of each are about something left out."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from edgemed.clinic.usable import whole
 
 
 class Counts(NamedTuple):
-    """Findings by severity; in each the part that the draft leaves out."""
+    """Findings by severity, and how many of each are about something that the draft leaves out."""
 
     major: int = 0
     minor: int = 0

@@ -68,14 +68,14 @@ class Document:
 
     @property
     def name(self) -> str:
-        """What it is, as one reads it: its template's name, or "addendum to 1"."""
+        """Its name for display: its template's, or "addendum to 1"."""
         if self.adds_to:
             return f"addendum to {self.adds_to}"
         return self.origin.template.replace("-", " ") if self.origin else "text"
 
     @property
     def state(self) -> str:
-        """How far it is, in words."""
+        """Its stage, in words."""
         cut = ", its end is missing" if self.cut else ""
         if self.signature is not None:
             return f"signed by {self.signature.by}, {minute(self.signature.at)}{cut}"
@@ -84,13 +84,13 @@ class Document:
 
 
 def minute(at: str) -> str:
-    """A time to the minute, as one reads it."""
+    """A time to the minute, for display."""
     return at[:16].replace("T", " ")
 
 
 def with_line(text: str, number: int, words: str) -> str:
-    """`text` with line `number`, from 1, as `words`; without words the line and its end go. Every
-    other line keeps its bytes, whatever ends it."""
+    """`text` with line `number`, from 1, replaced by `words`; without words the line is deleted.
+    Every other line keeps its bytes, its line end too."""
     rows = text.splitlines(keepends=True)
     line = rows[number - 1]
     end = line[len(line.splitlines()[0]) :]

@@ -1,4 +1,4 @@
-"""A draft of a case: by which template it is written, how it ended, and the text that is read."""
+"""A draft of a case: its template, how it ended, and the text to show."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from edgemed.clinic.template import Template, fill, load_template, readable
 from edgemed.errors import EdgemedError
 
 FIELD = "field "
-"""What stands before a template's field in a draft's settings."""
+"""Prefix of a template's field among a draft's settings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +24,8 @@ class Draft:
 class Ended(NamedTuple):
     """How a draft ended, and what the user must be told about it.
 
-    "draft": it stands; "earlier text": it broke off, and what was there stays; "nothing": no word
-    was written; "another case": it belongs to a case that was left meanwhile.
+    "draft": it was kept; "earlier text": it broke off, and the earlier text stays; "nothing": no
+    word was written; "another case": its case was left in the meantime.
     """
 
     became: Literal["draft", "earlier text", "nothing", "another case"]
@@ -33,7 +33,7 @@ class Ended(NamedTuple):
 
 
 def as_lines(template: Template, answer: Answer) -> tuple[str, tuple[EdgemedError, ...]]:
-    """The draft as it is read, and why it stays as the model wrote it where it does."""
+    """The draft in readable form; if it is left as the model wrote it, also why."""
     if not answer.complete:
         return answer.text, ()
     try:
@@ -49,7 +49,7 @@ def field_settings(template: Template) -> dict[str, str]:
 
 def template_of(session: Session) -> Template | None:
     """The template of the open draft, or of the text that the open addendum adds to, with its
-    fields as they were; None where a clinician wrote it, or where it cannot be had any more."""
+    fields as they were; None where a clinician wrote it, or the template is gone."""
     base = added_to(session)
     origin = session.origin or (base.origin if base else None)
     if origin is None:

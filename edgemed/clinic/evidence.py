@@ -1,8 +1,8 @@
-"""Finds, for a sentence of the draft, the source sentences that speak of the same thing.
+"""Finds, for a sentence of the draft, the source sentences about the same thing.
 
 Retrieval only: it says where to look, never whether the draft is right. Two scores, each between
 0 and 1: the share of the draft sentence's words, weighted by how rare they are in the source,
-that a source sentence carries; and the cosine of the two sentences' vectors.
+that a source sentence contains; and the cosine of the two sentences' vectors.
 """
 
 import math
@@ -33,7 +33,7 @@ class Match(NamedTuple):
 
 
 class Index:
-    """The source's sentences by the stems they carry, and by their vectors when first needed.
+    """The source's sentences by their stems, and by their vectors, made when first needed.
 
     Keeps the vectors of what it was asked for.
     """
@@ -58,7 +58,7 @@ class Index:
         return math.log(1 + (len(self.sentences) + 1) / (len(self.holding.get(stem, ())) + 0.5))
 
     def overlaps(self, text: str) -> NDArray[np.float32]:
-        """Share of the text's weight that each sentence carries, f32 [sentences]."""
+        """Share of the text's weight that each sentence contains, f32 [sentences]."""
         shares = np.zeros(len(self.sentences), np.float32)
         wanted = {stem: self.rarity(stem) for stem in stems_of(text)}
         total = sum(wanted.values())
@@ -74,7 +74,7 @@ class Index:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """The sentences' vectors, f32 [sentences, 384]: most of the time that a review takes."""
+        """The sentences' vectors, f32 [sentences, 384]; making them is most of a review's time."""
         return encoder().vectors([s.text for s in self.sentences])
 
     def best(self, text: str, count: int = 3) -> list[Match]:

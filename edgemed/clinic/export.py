@@ -31,7 +31,7 @@ from edgemed.storage.whole import write_new
 
 
 def as_text(session: Session) -> str:
-    """The signed text and one line that says who signed it; an addendum says to what it adds."""
+    """The signed text and one line that says who signed it; an addendum says what it adds to."""
     signature, base = _given_out(session), added_to(session)
     head = f"{heading(base)}\n\n" if base else ""
     return f"{head}{session.text.rstrip()}\n\n{attestation(signature, cut=session.cut)}\n"
@@ -49,7 +49,7 @@ def as_markdown(session: Session) -> str:
 
 def as_json(session: Session) -> str:
     """Text, signature, origin, every sentence with its evidence and flags, the omissions, the
-    places in the source that speak to the model, and the vital check."""
+    places in the source that address the model, and the vital check."""
     return json.dumps(as_data(session), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -63,8 +63,8 @@ FORMATS: dict[str, Callable[[Session], str]] = {
 def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
     """Write the signed summary to `path` in the format that its ending names.
 
-    `log` is told "export" when nothing but the writing is left, and may refuse; then "export
-    failed" if the file could not be written after all. A file is written whole or not at all, with
+    `log` is called with "export" just before the file is written, and may refuse; then with
+    "export failed" if the file could not be written. A file is written whole or not at all, with
     mode 0600, and never replaces another.
     """
     render = FORMATS.get(path.suffix.lower())
@@ -98,12 +98,12 @@ def _is_folder(path: Path) -> bool:
     """Whether there is such a folder that can be seen."""
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # no right to look there, or no name that a folder can have
+    except (OSError, ValueError):  # no permission to look there, or no possible name of a folder
         return False
 
 
 def attestation(signature: Signature, *, cut: bool = False) -> str:
-    """Who signed, when, and with what left open; that the draft was cut."""
+    """Who signed, when, what was left open, and whether the draft was cut."""
     line = f"Signed by {signature.by}, {signature.at}."
     if cut:
         line += " The model's draft was cut: its end is missing."

@@ -41,12 +41,12 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """A place in the source that speaks to the model or to whoever writes, and not of the patient.
+    """A place in the source that addresses the model or the writer, and is not about the patient.
 
     `instruction`: it says what to write. `role`: it is written like a turn of a chat. `marker`: a
-    mark that chat programs use. `code`: coded words. `letters`: letters that are not what they look
-    like, or that the checks do not read. `end`: it comes after a line that says that the note has
-    ended; `closed`: after an end that reports commonly have, or that divides several notes.
+    mark that chat programs use. `code`: coded words. `letters`: look-alike letters, or letters that
+    the checks cannot read. `end`: it comes after a line that says that the note has ended;
+    `closed`: after a line that commonly ends a report, or divides several notes.
     """
 
     span: Span
@@ -58,7 +58,7 @@ SAYS: dict[Kind, str] = {
     "role": "is written like a turn of a chat",
     "marker": "holds marks of a chat program",
     "code": "is coded",
-    "letters": "has letters that are not what they look like, or that the checks do not read",
+    "letters": "has look-alike letters, or letters that the checks cannot read",
     "end": "stands after a line that says that the note has ended",
     "closed": "stands after a line that ends a report",
 }
@@ -84,7 +84,7 @@ class Claim:
 
     @property
     def says(self) -> str:
-        """The label, and of a claim partly supported what was not found."""
+        """The label; for a partly supported claim also what was not found."""
         if not self.missing:
             return self.label
         return f"{self.label}; not found: {', '.join(self.missing)}"
@@ -92,7 +92,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """A source fact that the draft does not carry.
+    """A source fact that the draft leaves out.
 
     `name`: what is left out as the checks call it, which holds no other word of the note; empty
     where they have no name for it.
@@ -110,7 +110,7 @@ Lack = Literal["not in the draft", "not in the note", "unclear in the note"]
 
 @dataclass(frozen=True, slots=True)
 class Vital:
-    """What must never be lost, of one kind, where note and draft differ or the note is unclear.
+    """One line of the vital check: where note and draft differ, or where the note is unclear.
 
     `items` name each thing in words of the text that has it; the spans say where.
     """
@@ -129,7 +129,7 @@ class Vital:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All claims in draft order, the omissions, most severe first, and the source's odd places.
+    """All claims in draft order, omissions, most severe first, and what addresses the model.
 
     `vital` is the short list of what must never be lost, compared both ways; it is shown last.
 

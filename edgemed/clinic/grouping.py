@@ -1,4 +1,4 @@
-"""Findings in the order in which one settles them: a few by themselves, the rest in groups by harm.
+"""The order in which findings are settled: a few singly, the rest in groups, most harmful first.
 
 The groups are those of one kind: a check, or a kind of fact that the draft leaves out.
 """
@@ -27,7 +27,7 @@ class Group(NamedTuple):
 
 
 def grouped(session: Session) -> tuple[Group, ...]:
-    """The first few open findings with no name, then groups by harm, then what was dismissed."""
+    """The first few open findings, in a group without a name, groups by harm, and the dismissed."""
     every = findings(session)
     still_open = [f for f in every if dismissal_of(session, f) is None]
     gone = tuple(f for f in every if dismissal_of(session, f) is not None)
@@ -46,7 +46,7 @@ def first(session: Session) -> dict[int, Finding]:
 def by_harm(found: Sequence[Finding], every: Sequence[Finding]) -> list[Group]:
     """Groups of one kind: those with a major finding first, what is left out after the flags.
 
-    `every` finding, the dismissed too, decides their order, so that none moves meanwhile.
+    Their order depends on `every` finding, dismissed ones too, so that none moves in the meantime.
     """
     kinds: dict[str, list[Finding]] = {}
     for finding in every:

@@ -1,7 +1,7 @@
 """What the log records of a case: hashes, names of checks, listed reasons, what was drafted.
 
-Whatever quotes note, draft or the clinician's own words goes in as a keyed mark. A draft leaves the
-same row and the same record wherever it was made.
+Text of the note, the draft or the clinician goes in only as a keyed hash (a mark). A draft leaves
+the same row and the same record wherever it was made.
 """
 
 from typing import Any
@@ -86,7 +86,7 @@ def given_out(
 ) -> Entry:
     """Signed text is about to leave the session: to a file of format `way`, or to the clipboard.
 
-    Where it did not after all, the next row says so: `what` is "export failed" then.
+    If it did not after all, the next row says so: its `what` is "export failed".
     """
     facts = {"note": log.mark(session.source), "text": log.mark(session.text), "way": way}
     return log.add(what, who, at, facts)

@@ -11,12 +11,12 @@ TYPED = "was pasted or typed here and is not saved"
 
 
 class Unsaved(Refused):
-    """Going on would lose work; the same call with `lose=case.at_stake` goes on."""
+    """Continuing would lose work; the same call with `lose=case.at_stake` continues."""
 
 
 class AtStake(NamedTuple):
-    """What going on would lose: documents by their numbers as they are, a running draft, and the
-    text of a note that is in no file."""
+    """What continuing would lose: documents by number in their present form, a running draft, and
+    the text of a note that is in no file."""
 
     documents: tuple[tuple[int, Document], ...]
     draft: object | None

@@ -30,8 +30,9 @@ OTHERS = frozenset(
     "się jest nie oraz ve bir ile için olarak yang dan dengan tidak của và không".split()
 )
 
-# Words that are rare in English notes, and tell much of a draft beside its note. A note is not read
-# by them: notes have shorthand of every kind, and a note that counts as foreign is not checked.
+# Words that are rare in English notes: they show that a draft is in another language than its note.
+# Notes are not judged by them: they have shorthand of every kind, and a foreign note is not
+# checked.
 FURTHER = frozenset(
     # French
     "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne "
@@ -74,7 +75,7 @@ def language_of(text: str) -> Language:
     words = re.findall(r"[^\W\d_]+", text.lower())
     english = sum(word in ENGLISH for word in words)
     others = [word for word in words if word in OTHERS]
-    # One such word again and again is shorthand, as OG for a tube is.
+    # One such word repeated is shorthand, such as OG for a tube.
     if len(others) >= ENOUGH and len(set(others)) > 1 and len(others) > english:
         return "other"
     return "English" if english else "unknown"
@@ -83,9 +84,9 @@ def language_of(text: str) -> Language:
 def is_in_another_language(draft: str, note: str) -> bool:
     """Whether a draft of a note that is English, or too short to say, is in another language.
 
-    Of what people wrote, no text has two different telling words that its note does not have and
-    that outnumber its English ones; one is enough where no word is English and most words are known
-    neither to the note nor to the lists.
+    No text by a person has two different such words that its note lacks and that outnumber its
+    English ones; one is enough where no word is English and most words are in neither the note
+    nor the lists.
     """
     if language_of(note) == "other":
         return False

@@ -1,4 +1,4 @@
-"""A clinical note as text with places: what was decoded, its sections and its sentences.
+"""A clinical note: its decoded text, its sections and its sentences, with their offsets.
 
 Every offset counts characters of `Note.text`, which has one character for each that was decoded:
 a control character is shown as U+FFFD in its place, never deleted, because a deletion can change
@@ -143,7 +143,7 @@ def refuse_unusable(note: Note) -> None:
 
 
 # A heading is a line of its own: letters, few words, ending in a colon or all in capitals;
-# or a known heading with the text behind it on the same line ("Allergies: penicillin").
+# or a known heading with the text after it on the same line ("Allergies: penicillin").
 KNOWN = """allergies|assessment|assessment and plan|assessment/plan|a/p|brief hospital course
 chief complaint|cc|clinical history|clinical information|comparison|condition at discharge
 discharge condition|discharge diagnoses|discharge diagnosis|discharge disposition

@@ -22,7 +22,7 @@ MANY = 888  # a number of parts with as many digits as any
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the note, the headings in it, and what its prompt takes in tokens."""
+    """A stretch of the note, the headings in it, and the tokens of its prompt."""
 
     span: Span
     titles: tuple[str, ...]
@@ -109,7 +109,7 @@ def stated(parts: Sequence[Part], limit: int) -> list[str]:
     """The plan as lines to show before it runs: every character has its part."""
     lines = [
         f"the note is drafted in {amount(len(parts), 'part')}, each in at most "
-        f"{amount(limit, 'token')}; each draft stands under its heading"
+        f"{amount(limit, 'token')}; each draft goes under its own heading"
     ]
     for number, part in enumerate(parts, start=1):
         named = ", ".join(part.titles) or "no heading"
@@ -177,5 +177,5 @@ def add(one: Timings, other: Timings) -> Timings:
 
 
 def worse(one: Reason, other: Reason) -> Reason:
-    """The ending that says more against completeness."""
+    """The less complete of two endings."""
     return max(one, other, key=("stop", "length", "loop", "cancelled").index)

@@ -1,6 +1,6 @@
-"""By which rules the checks judge, as one short digest: their code, and the lists that they read.
+"""A short digest of the rules that the checks follow: their code and their word lists.
 
-Figures of two versions of the rules are not to be mixed: what was "supported" by one may be
+Do not mix figures of two versions of the rules: what was "supported" by one may be
 "contradicted" by the next. A site's own lines in lists are rules too.
 """
 

@@ -36,8 +36,8 @@ NEW_START = re.compile(
     r"how(?:'s|'re| is| are))\b(?! okay| alright)",
     re.IGNORECASE,
 )
-WRAPPED = 60  # characters of a line that may go on below whatever begins there
-TITLED = re.compile(r"[A-Z][A-Za-z/& ]{1,24}:\s")  # a line that begins with what it is about
+WRAPPED = 60  # from so many characters on a line may continue below, whatever begins there
+TITLED = re.compile(r"[A-Z][A-Za-z/& ]{1,24}:\s")  # a line that begins with a label
 WIDEST = 132  # characters; longer lines are not wrapped
 _DIGIT = (
     "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|[a-z]+ty)"
@@ -90,7 +90,7 @@ def split(text: str) -> list[Sentence]:
 
 
 def is_dialogue(text: str) -> bool:
-    """Whether at least a third of the lines, and two of them, carry speakers' labels."""
+    """Whether at least a third of the lines, and two of them, have speakers' labels."""
     lines = [line for line in text.splitlines() if line.strip()]
     labels = [m for m in map(LABEL.match, lines) if m is not None and _role(m)]
     return len(labels) > 1 and 3 * len(labels) >= len(lines)
@@ -144,12 +144,12 @@ def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
 
 
 def _continues(text: str, block: list[Line], line: Line, width: int) -> bool:
-    """Whether `line` goes on with the sentence that the lines above have begun.
+    """Whether `line` continues the sentence of the lines above.
 
-    Small letters go on with a sentence that began with a capital; among lines that all begin
-    small each is an item, unless the line above is as long as lines are wrapped at: the next
-    word would make it longer than the longest line, of `width` characters. A capital word and a
-    colon begin anew.
+    A line in lower case continues a sentence that began with a capital. Among lines that all
+    begin in lower case each is an item, unless the line above is full: the next word would make
+    it longer than the longest line, of `width` characters. A capitalized word with a colon begins
+    a new sentence.
     """
     above = block[-1]
     if line.end == line.start or line.bullet or line.role:

@@ -39,7 +39,7 @@ class Session:
     """The note and its documents; `number` is that of the open one, from 1, or 0 for none.
 
     A document keeps its number for good, and a signed one is never changed. `label` is what the
-    clinician calls the session. What is said of a text below is said of the open document.
+    clinician calls the session. Everything about a text below is about the open document.
     """
 
     source: str = ""
@@ -192,12 +192,12 @@ def restored(session: Session, finding: Finding) -> Session:
 
 
 def insertion(session: Session, omission: Omission) -> str:
-    """The line that carries an omitted fact into the draft, marked for editing."""
+    """The line that adds an omitted fact to the draft, marked for editing."""
     return TO_EDIT + " ".join(quoted(session.source, omission.source).split())
 
 
 def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
-    """Sign the text that stands; open major findings and a cut draft need a typed reason."""
+    """Sign the present text; open major findings and a cut draft need a typed reason."""
     refusal = why_not_signed(session)
     if refusal is not None:
         raise refusal
@@ -225,7 +225,7 @@ def why_not_signed(session: Session) -> Refused | None:
     if session.review is None:
         return Refused(
             "the text has not been checked since the last change",
-            "it can be signed once a check of it has ended",
+            "it can be signed once it has been checked",
         )
     if marked := sum(line.startswith(TO_EDIT) for line in session.text.splitlines()):
         return Refused(
@@ -250,7 +250,7 @@ def needs_reason(session: Session) -> bool:
 
 
 def why_a_reason(session: Session) -> str:
-    """What stands in the way of a signature without a typed reason; empty where nothing does."""
+    """What prevents a signature without a typed reason; empty if nothing does."""
     if said := above_draft(session):
         return said
     if major := major_open(session):
@@ -282,8 +282,8 @@ def open_findings(session: Session) -> list[Finding]:
 
 
 def major_open(session: Session) -> list[Finding]:
-    """Open findings of major severity, what is left out among them: they stand in the way of a
-    signature without a reason."""
+    """Open findings of major severity, omissions included: they prevent a signature without a
+    reason."""
     return [f for f in open_findings(session) if f.severity == "major"]
 
 

@@ -1,6 +1,6 @@
 """A session as plain values, and back again, also from what earlier versions saved.
 
-    form 1   the note and one text: the keys of a document beside "source", and no "form"
+    form 1   the note and one text: the keys of a document besides "source", and no "form"
     form 2   {"form": 2, "source", "label", "number", "documents": [...]}
 
 What is read is checked: whoever knows the passphrase could have stored anything.
@@ -26,8 +26,8 @@ def to_data(session: Session) -> dict[str, Any]:
 def from_data(data: dict[str, Any]) -> Session:
     """A session from the plain values that this or an earlier version made of it.
 
-    KeyError, TypeError, ValueError or AttributeError where they are none, InvalidFile where a later
-    version made them, or a signed text is not the one that was signed.
+    KeyError, TypeError, ValueError or AttributeError where they are no session, InvalidFile where a
+    later version made them, or a signed text is not the one that was signed.
     """
     form = data.get("form", 1)
     if form not in (1, FORM):
@@ -45,7 +45,7 @@ def _of_documents(data: dict[str, Any]) -> Session:
 
 
 def _of_one_text(data: dict[str, Any]) -> Session:
-    """What versions before documents saved: at most one text, and no time of its beginning."""
+    """What versions without documents saved: at most one text, without the time it was begun."""
     document = _document(data)
     if document.origin is None and not document.text:
         return Session(data["source"])

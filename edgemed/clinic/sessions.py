@@ -1,12 +1,12 @@
-"""A session on the disk, encrypted: scrypt turns the passphrase into a key, AES-GCM does the rest.
+"""A session on disk, encrypted: scrypt turns the passphrase into a key, AES-GCM does the rest.
 
     magic 8 | log2(n) 1 | r 1 | p 1 | salt 16 | nonce 12 | ciphertext + tag | SHA-256 of all before
 
 The closing checksum tells a damaged file from a wrong passphrase; it protects nothing, the tag
 does. The header is authenticated too. Nothing of the note is outside the ciphertext.
 
-Two windows may have one saved session open, and a file may be put back from a backup: what was
-written by another since this process last read or wrote it is never replaced.
+Two windows may have one saved session open, and a file may be restored from a backup: a file that
+was changed since this process last read or wrote it is never replaced.
 """
 
 import errno
@@ -40,7 +40,7 @@ KNOWN: dict[Path, bytes] = {}
 
 
 class WrongPassphrase(Refused):
-    """A saved session is there, and another passphrase may open it."""
+    """The saved session is intact; another passphrase may open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Lock:
 
 
 def may_lock(passphrase: str) -> None:
-    """Raises what prevents a lock of it: a passphrase that is too short to help."""
+    """Raises if the passphrase is too short to protect anything."""
     if len(passphrase) < SHORTEST:
         raise Refused(
             f"the passphrase has fewer than {SHORTEST} characters",
@@ -73,10 +73,10 @@ def opens(lock: Lock, passphrase: str) -> bool:
 
 
 def save(path: Path, session: Session, lock: Lock) -> Path:
-    """Write `session` to `path` in place of what it was before, complete or not at all.
+    """Replace the session in `path`, completely or not at all.
 
-    Returns where it stands: under a new name beside `path` where another program has written there
-    since this one last did, or does so now.
+    Returns the file: one with a new name beside `path` if another program has written there since
+    this one last did, or is writing now.
     """
     data = _sealed(session, lock)
     with _said(path.parent):
@@ -90,7 +90,7 @@ def save(path: Path, session: Session, lock: Lock) -> Path:
 
 
 def save_new(folder: Path, at: str, session: Session, lock: Lock) -> Path:
-    """Write a session that was never saved, under a name that none has yet; returns where.
+    """Write a session that was never saved, under an unused name; returns the file.
 
     The name is the moment `at` (ISO 8601), and a number where that second has a session already.
     """
@@ -215,7 +215,7 @@ def _session_in(plain: bytes) -> Session:
 
 
 def default_folder() -> Path:
-    """Where saved sessions are. File names are times: they say nothing about a patient."""
+    """The folder of saved sessions. File names are times: they say nothing about a patient."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "sessions"

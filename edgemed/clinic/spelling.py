@@ -1,9 +1,8 @@
-"""Whether words can be words at all: what keys hit at random make has letters that stand in a row
-nowhere.
+"""Finds strings that cannot be words, such as random keystrokes, by their sequences of letters.
 
 No dictionary is kept. The words of the lists show which three letters follow
 each other; a word that has others, and that neither they nor the note have, is odd. An abbreviation
-may be odd too, so a few odd words say nothing: of what people wrote a third at most.
+may be odd too, so a few odd words say nothing: in texts by people, a third at most are odd.
 """
 
 import re
@@ -28,7 +27,7 @@ def odd_words(text: str, source: str) -> list[str]:
 
 
 def is_odd(word: str) -> bool:
-    """Whether three letters of it stand in a row in no known word, ends counted as letters."""
+    """Whether it has three letters in a row that no known word has; its ends count as letters."""
     return len(word) >= SHORTEST and not set(rows(word)) <= known_rows()
 
 

@@ -1,4 +1,4 @@
-"""A note and a template become a stream of events: the one way for command line and screen.
+"""Drafts a summary: a note and a template become events, for command line and screen alike.
 
 The prompt is rendered once (`prompt_of`) and counted once (`budget`); what was rendered and counted
 is handed on. Everything is refused before the first event: an empty note, a prompt that does not
@@ -81,7 +81,7 @@ def request_of(prompt: Prompt, max_tokens: int, temperature: float = 0.0, seed: 
         seed,
         schema=prompt.schema,
         shared=prompt.shared,
-        stop_loops=prompt.schema is None,  # a schema has limits of its own, and needs its end
+        stop_loops=prompt.schema is None,  # a schema limits itself, and must be complete
     )
 
 
@@ -121,7 +121,7 @@ def write(model: Model, request: Request) -> Iterator[Event]:
 
 
 def shown(events: Iterator[Event]) -> Iterator[Event]:
-    """The events with control characters of the answer shown: a terminal must not obey them."""
+    """The events, control characters of the answer made visible: no terminal may obey them."""
     for event in events:
         if isinstance(event, Piece):
             yield replace(event, text=HIDDEN.sub(SHOWN, event.text))

@@ -1,11 +1,11 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that holds no words, that repeats itself or only counts up, that copies what the model was
-asked, that is in another language, that is mostly not supported by the note, or that is not text
-about a patient (`reading/machine_talk`), says so above itself, and is a major finding for it.
-Thresholds are held to texts written by people, read as drafts: notes of ACI-Bench and sections
-of MTS-Dialog, training and validation parts (`python -m tests.bench.usable`; a sample of them is
-a test).
+A draft that has no words, repeats itself or only counts up, copies what the model was asked, is in
+another language, is mostly not supported by the note, or is not text about a patient
+(`reading/machine_talk`) gets a line above it that says so, and a major finding. The thresholds let
+texts written by people pass, when these are read as drafts: notes of ACI-Bench and sections of
+MTS-Dialog, training and validation parts (`python -m tests.bench.usable`; a sample of them is a
+test).
 """
 
 import re
@@ -30,15 +30,15 @@ LABEL = re.compile(r'(?<=[;,{])\s*"?[A-Za-z_ ]{1,24}"?\s*:|\bnot stated\b')
 
 AGAIN = 6  # words in a row that appeared before
 REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is 0.28
-TAIL = 12  # words at the end that stand right before themselves
-RUN = 8  # words in a row that stand in what was asked
+TAIL = 12  # words at the end that repeat the words right before them
+RUN = 8  # words in a row that are copied from the prompt
 COPIED = 0.3  # of all words, in such runs
-IN_A_ROW = 3  # times the same stands in a row; in no text by a person does anything
-MOSTLY = 0.5  # of all words, more than which stand so, or cannot be words
-MANY_CLAIMS, AGAINST_MANY = 6, 0.8  # from so many on, more than this share is against
+IN_A_ROW = 3  # times the same words in a row; no text by a person has that
+MOSTLY = 0.5  # of all words: if more are in such rows, or cannot be words, the draft is not usable
+MANY_CLAIMS, AGAINST_MANY = 6, 0.8  # from so many claims on, the share that speaks against a draft
 FEW_CLAIMS, AGAINST_FEW = 3, 0.75
-SHARED = 0.1  # of the words of a few such claims that the note has too; of people's at least 0.14
-WORDS_ALONE = 8  # of fewer than FEW_CLAIMS claims, none of which the note has
+SHARED = 0.1  # of the words of such claims, in the note too; at least 0.14 in texts by people
+WORDS_ALONE = 8  # of fewer than FEW_CLAIMS claims, none of which is in the note
 LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
 FRAGMENT = re.compile(r"(?=\w{9})(\w{2,6}?)\1{2,}")
@@ -55,7 +55,7 @@ def unusable(
     """
     foreign = is_in_another_language(draft, source)
     found = {
-        "holds no words": not LETTERS.search(draft) or (not foreign and is_mash(draft, source)),
+        "has no words": not LETTERS.search(draft) or (not foreign and is_mash(draft, source)),
         "is in another language": foreign,
         "repeats itself": repeats(draft, source),
         "counts up without end": counts(draft) and not counts(source),
@@ -85,7 +85,7 @@ def is_mash(draft: str, source: str) -> bool:
 
 def repeats(draft: str, source: str = "") -> bool:
     """Whether much of it is repeated, numbers and labels aside, or a word of it never ends; or
-    it goes on saying one thing in other words.
+    it keeps saying one thing in other words.
 
     What the source has as often does not count: a list of medicines may say "by mouth" ten times.
     """
@@ -109,7 +109,7 @@ def repeats(draft: str, source: str = "") -> bool:
 
 
 def ends_in_a_loop(words: Sequence[str]) -> bool:
-    """Whether the last words are what stood before them, whole and `TAIL` words at least."""
+    """Whether the text ends with a passage said twice in a row, of at least `TAIL` words."""
     for period in range(1, len(words) // 2 + 1):
         run = 0
         while run + period < len(words) and words[-1 - run] == words[-1 - run - period]:
@@ -120,9 +120,9 @@ def ends_in_a_loop(words: Sequence[str]) -> bool:
 
 
 def in_a_row(words: Sequence[str]) -> int:
-    """How many words stand in runs of the same few, three times in a row or more.
+    """How many words are in short phrases that appear three or more times in a row.
 
-    What is longer than a few is found as words in a row that appeared before.
+    Longer phrases are found as words in a row that appeared before.
     """
     held = set[int]()
     for period in range(1, AGAIN + 1):
@@ -141,12 +141,12 @@ def plain_words(text: str) -> list[str]:
 
 
 def covered(held: Sequence[bool], length: int) -> int:
-    """How many words stand in the runs of `length` words that count."""
+    """How many words are in the runs of `length` words that count."""
     return len({at + n for at, true in enumerate(held) if true for n in range(length)})
 
 
 def copies(draft: str, asked: Sequence[str]) -> bool:
-    """Whether much of the draft is what the model was told to do."""
+    """Whether much of the draft is copied from the prompt."""
     told = {run for text in asked for run in runs(WORD.findall(text.lower()), RUN)}
     every = WORD.findall(draft.lower())
     held = [run in told for run in runs(every, RUN)]
@@ -161,9 +161,9 @@ def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
 def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
     """Whether most claims are not found in the note, or contradict it.
 
-    A section of a note may be three sentences, each in other words than what was said, and is then
-    against the source as often as an invented one. It shares some of its words all the same: of a
-    few claims, the words decide too.
+    A section of a note may be three sentences, all in other words than what was said: the checks
+    then speak against it as often as against an invented one. But it shares words with the
+    source, so where claims are few the words decide too.
     """
     against = sum(claim.label in ("not found", "contradicted") for claim in claims)
     if len(claims) >= MANY_CLAIMS:
@@ -180,8 +180,8 @@ def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
 def nothing_found(claims: Sequence[Claim]) -> bool:
     """Whether not one of its claims was found in the note.
 
-    Of a sentence or two this is no reason to call a draft not usable: of 778 short sections by
-    people it is so in 204 ("Noncontributory."). The verdict says it all the same.
+    In a draft of a sentence or two this is no reason to call it not usable: it is so in 204 of 778
+    short sections written by people ("Noncontributory."). The verdict still says it.
     """
     return bool(claims) and all(claim.label == "not found" for claim in claims)
 
@@ -196,5 +196,5 @@ def instructions() -> tuple[str, ...]:
     """What every template asks, and the rules before all notes."""
     from edgemed.clinic.template import RULES, read_templates
 
-    found, _ = read_templates()  # what is broken is told where templates are chosen
+    found, _ = read_templates()  # broken templates are reported where templates are chosen
     return (RULES, *(template.asked for template in found))

@@ -3,7 +3,7 @@
 A division begins at the first line with one of its headings, and ends where another begins. Text
 before the first heading counts as subjective. Headings are those that the benchmark's own tagger
 knows; a space in one stands for any number of spaces. One with a colon also counts without it
-where it stands alone on its line.
+where it is alone on its line.
 """
 
 import re

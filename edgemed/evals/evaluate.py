@@ -1,7 +1,7 @@
 """One model on one task: every item asked once, results kept as they come.
 
-A run that was stopped goes on where it was: what the file of results holds is not asked again. A
-larger sample holds the smaller ones, so more items can be added to a run later.
+A run that was stopped continues where it was: items in the file of results are not asked again. A
+larger sample includes the smaller ones, so more items can be added to a run later.
 """
 
 import hashlib
@@ -50,13 +50,13 @@ ENGINES = ("llama-cpp-python", "onnxruntime")
 SECONDS_BETWEEN_WRITES = 10.0
 
 Tell = Callable[[int], None]
-"""Takes how many of the items are done."""
+"""Is called with the number of items done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examinee:
-    """A model file and how it is loaded. `hashes`: its files with their sha256, or what else tells
-    it from every other model. `parent`: the model that a divergence is measured from."""
+    """A model file and how it is loaded. `hashes`: its files with their sha256, or whatever
+    else identifies it. `parent`: the model that a divergence is measured from."""
 
     path: Path
     options: Options
@@ -121,7 +121,7 @@ def evaluate(
 
 @dataclass(slots=True)
 class ResultsWriter:
-    """Writes the results from time to time, and tells how far the work is."""
+    """Writes the results from time to time, and reports progress."""
 
     out: Path
     identity: Identity

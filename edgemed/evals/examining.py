@@ -18,7 +18,7 @@ from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
 from edgemed.evals.texts import divergence, surprise
 
-MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+MARGIN = 8  # tokens in addition to an option's own, which are no more than its bytes
 SCORED_AFTER = 32  # items: so many write their reasons before letters are compared
 READING = ("read", "diverge")  # kinds that ask nothing
 SCAFFOLD = 128  # tokens that a chat template may put around two more turns
@@ -35,7 +35,7 @@ class ItemPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an item came to. `tokens` were written, and the answer was `cut` at the most tokens."""
+    """The outcome of an item: `tokens` written, and whether the answer was `cut` at its limit."""
 
     scores: Scores
     tokens: int = 0
@@ -54,7 +54,7 @@ def prompts(task: Task, item: Item) -> Iterator[ItemPrompt]:
 
 
 def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
-    """The prompt called `name` as the user's turn, behind the item's answered examples."""
+    """The prompt called `name` as the user's turn, after the item's answered examples."""
     before = (
         message
         for shot in item.shots
@@ -87,7 +87,7 @@ def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) ->
 def asked_together(
     model: Model, task: Task, items: Sequence[Item], parent: Reader | None = None
 ) -> Iterator[tuple[Item, Outcome]]:
-    """The outcomes of all `items`, in the order in which they are known; otherwise as `asked`.
+    """The outcomes of all `items`, in the order in which they end; otherwise as `asked`.
 
     What the model writes itself is written many at once.
     """
@@ -158,7 +158,7 @@ def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
 
 
 def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome:
-    """The model reads a text as it stands, alone or beside its parent."""
+    """The model reads a text, alone or beside its parent."""
     assert isinstance(model, Reader)
     text = item.fields["text"]
     if task.kind == "read":

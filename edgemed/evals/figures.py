@@ -1,4 +1,4 @@
-"""The figures of a task from its outcomes, whole and by group, and two models beside each other."""
+"""Computes a task's figures from its outcomes, in all and by group, and compares two models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ class Figure(NamedTuple):
 
 
 class ComparedMeasure(NamedTuple):
-    """A measure of two models, and the p that is left after Holm's correction over all measures."""
+    """A measure of two models, with its p after Holm's correction over all measures."""
 
     task: str
     measure: str

@@ -1,8 +1,8 @@
 """Whether an answer has the form that was asked for: JSON, a bulleted list, or sections.
 
 Merges break forms before they lose knowledge, and a program downstream needs the form. A form is
-kept or not; what stands in it is not looked at. JSON may stand in a fenced block. How each form is
-asked for stands in `tasks/output-forms.toml`.
+kept or not; its content is not looked at. JSON may be in a fenced block. The wording of each
+request is in `tasks/output-forms.toml`.
 """
 
 import json
@@ -18,7 +18,7 @@ HEADING = re.compile(r"[\s#*_]*(COMPLAINT|FINDINGS|PLAN)[\s*_:]*")
 
 
 def is_json(answer: str) -> bool:
-    """One JSON object with the keys, each with a text, and nothing beside it."""
+    """One JSON object with the keys, each with a text, and nothing else."""
     fenced = FENCE.fullmatch(answer)
     try:
         table = json.loads(fenced[1] if fenced else answer)

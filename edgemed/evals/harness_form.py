@@ -1,4 +1,4 @@
-"""The figures of a model in the form in which lm-evaluation-harness writes results.
+"""The figures of a model in lm-evaluation-harness's format of results.
 
     {"results": {"ifeval": {"alias": "ifeval", "prompt_level_strict_acc,none": 0.25,
                             "prompt_level_strict_acc_stderr,none": 0.09}}, "n-samples": ..., ...}
@@ -34,7 +34,7 @@ NO_DIRECTION = frozenset(("words",))
 
 
 class ScoredTask(NamedTuple):
-    """A task with what a model's answers came to, out of how many items of its split."""
+    """A task with the outcomes of a model's answers, and how many items its split has."""
 
     task: Task
     outcomes: Sequence[Outcome]
@@ -99,5 +99,5 @@ def config_of(task: Task) -> dict[str, Any]:
 
 
 def shots_of(task: Task) -> int:
-    """How many examples stand before each question."""
+    """How many examples come before each question."""
     return int(task.table["shots"][0]) if "shots" in task.table else 0

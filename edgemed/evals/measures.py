@@ -9,7 +9,7 @@ Every answer adds a row of counts to a measure, and the figure is computed from 
 
 So one resampling of rows gives the interval of any measure, and one exchange of rows between two
 models its test (not of a spread). Figures go from 0 to 1 and are shown times 100, but for those in
-UNITS, which are as they stand.
+UNITS, which are not scaled.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ ORDERS = 4  # BLEU counts n-grams of 1 to 4 words
 
 
 def ratio(sums: Sums) -> NDArray[np.float64]:
-    """Part by whole; 0 where there is no whole."""
+    """Part divided by whole; 0 if whole is 0."""
     part, whole = sums[..., 0], sums[..., 1]
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
@@ -55,7 +55,7 @@ def bleu_of(counts: Sequence[float]) -> float:
 
 
 def perplexity(sums: Sums) -> NDArray[np.float64]:
-    """exp of nats by tokens."""
+    """exp of nats per token."""
     return np.exp(ratio(sums))
 
 

@@ -1,8 +1,8 @@
 """Whether two models differ on the same items: a permutation test for pairs, and Holm's correction.
 
 If the two models were alike, it would not matter which of them gave which of two answers to an
-item. So answers are exchanged by chance, and p says how often the figures then differ as much as
-they do (Fisher 1935). With 13 items or fewer every exchange is tried.
+item. So answers are exchanged at random, and p is how often the figures then differ as much as they
+do (Fisher 1935). With 13 items or fewer every exchange is tried.
 """
 
 from collections.abc import Mapping, Sequence

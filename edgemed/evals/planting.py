@@ -78,7 +78,7 @@ def numbers(note: str, rng: random.Random) -> Iterator[Edit]:
 
 
 def other_number(text: str, rng: random.Random) -> str:
-    """Another number of the same look: a step, a slipped digit, a swapped pair of digits."""
+    """Another number that looks like it: a step, a slipped digit, a swapped pair of digits."""
     places = len(text.partition(".")[2])
     value = float(text)
     step = 10.0**-places
@@ -189,7 +189,7 @@ INVENTED = (
 
 
 def invent(note: str, sentences: Sequence[str], rng: random.Random) -> Edit:
-    """A finding of nobody's in a sentence of its own, at the end of a line."""
+    """An invented finding in a sentence of its own, at the end of a line."""
     ends = [m.end() for m in re.finditer(r"[.](?=\n|$| )", note)] or [len(note)]
     at = rng.choice(ends)
     return Edit(at, at, " " + rng.choice(sentences))

@@ -1,8 +1,8 @@
-"""Plants an error into what a sentence says of a thing: how severe, where, whether it goes on.
+"""Plants an error in what a note says about something: how severe, where, whether it continues.
 
-Beside the kinds of `planting`, which change the thing itself or its number. Written from the notes'
-wording alone, without the checker's code or lists. A kind is a table of swaps, or a function where
-the new words come from elsewhere in the same note.
+These are kinds besides those of `planting`, which change the thing itself or its number. Written
+from the notes' wording alone, without the checker's code or lists. A kind is a table of swaps, or a
+function where the new words come from elsewhere in the same note.
 """
 
 import random
@@ -155,7 +155,7 @@ ALLERGENS = (
 
 
 def swaps(table: Sequence[Swap], note: str, rng: random.Random) -> Iterator[Edit]:
-    """Every place where a pattern of the table stands, with one of its replacements."""
+    """Every place where a pattern of the table matches, with one of its replacements."""
     for pattern, options in table:
         for m in re.finditer(pattern, note):
             yield Edit(*m.span(), rng.choice(options))

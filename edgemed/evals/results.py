@@ -25,7 +25,7 @@ from edgemed.storage.held import Busy, hold
 from edgemed.storage.whole import write_whole
 
 CLAIMS = "claims"
-"""The metric that the checks compute: its results hold for the checks' rules as they are."""
+"""The metric that the checks compute: its results are valid for one version of their rules."""
 RULES = "rules of the checks"
 ELSEWHERE = "name another folder, or move that file away"
 
@@ -101,5 +101,5 @@ def known_results(
     if changed := sorted(name for name in identity if before.get(name) != identity[name]):
         raise Refused(f"{out} holds results with different {', '.join(changed)}", ELSEWHERE)
     if any(digest != items[key].digest for key, (digest, _) in found.items() if key in items):
-        raise Refused(f"{out} holds results on other rows of the same keys", ELSEWHERE)
+        raise Refused(f"{out} has results for other rows with the same keys", ELSEWHERE)
     return before.get("loaded", {}), found

@@ -18,7 +18,7 @@ from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
 ABSENT = "#####EMPTY#####"
-"""What the benchmark puts for a division that a note lacks: lacking on both sides, it scores 1."""
+"""The benchmark's text for a division that a note lacks: if both lack it, it scores 1."""
 
 LIBRARIES = {
     "rouge_score": "rouge-score",
@@ -152,7 +152,7 @@ NO_SYNONYMS: Any = NoSynonyms()
 def similarity(task: Task, item: Item, answer: str) -> Scores:
     """How near in meaning, by vectors of sentences (all-MiniLM-L6-v2), from 0 to 1.
 
-    Every sentence of the answer beside the nearest of the reference, and the other way round; the
+    Every sentence of the answer with the nearest of the reference, and the other way round; the
     harmonic mean of the two means. Vectors hardly notice a "no" or a number: nearness, not truth.
     """
     from edgemed_models.encoder import encoder

@@ -4,7 +4,7 @@ By chance: the same for every item, the first of the pool in an order by the see
 hold the 2 of a run with 2. By likeness: for every item those of the pool that are nearest to it by
 sentence vectors, the nearest last. The pool itself can be the first N of that order, so a small
 pool is part of a large one. An item is never its own example. Where the examples do not fit into
-the context, the first ones are left out, item by item, and that is told.
+the context, the first ones are left out, item by item, and this is reported.
 """
 
 from collections.abc import Sequence
@@ -38,15 +38,15 @@ class Shots(NamedTuple):
 
 
 def shown_task(task: Task, shots: Shots) -> Task:
-    """The task asked with examples: another one to the file of results. UsageError if it has none
-    to show."""
+    """The task asked with examples: a file of results takes it for a different task. UsageError if
+    it has none to show."""
     if "pool" not in task.table or task.kind not in ("write", "choose"):
         raise UsageError(f"the task {task.name} has no pool of examples", "ask it without examples")
     return replace(task, table={**task.table, "shots": list(shots)})
 
 
 def suffix_of(task: Task) -> str:
-    """What the name of a file of results has for the task's examples."""
+    """The part of a result file's name that names the task's examples."""
     return f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
 
 
@@ -92,7 +92,7 @@ def rows_to_learn(task: Task, folder: Path, shots: Shots) -> list[dict[str, str]
 
 
 def examples(item: Item, order: Sequence[Item], count: int) -> tuple[Item, ...]:
-    """The first of an order but for the item itself, the first last: nearest to the question."""
+    """The first of an order without the item itself, in reverse: the nearest comes last."""
     others = [one for one in order if one.digest != replace(item, shots=()).digest]
     return tuple(reversed(others[:count]))
 

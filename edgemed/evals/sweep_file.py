@@ -77,7 +77,7 @@ class Best(NamedTuple):
     like: tuple[float, ...]
 
 
-RULE = "the t at which the axis that loses most of its best score loses least"
+RULE = "the t whose weakest axis keeps most of its best score"
 
 
 def read_sweep(path: Path) -> tuple[Curve, ...]:

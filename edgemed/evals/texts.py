@@ -1,7 +1,7 @@
-"""How well a model reads a text as it stands, and how far it reads it otherwise than another model.
+"""Perplexity: how well a model predicts a text; divergence: how far another model differs on it.
 
 Perplexity: exp of the mean surprise in nats of every token after the first of a piece. Divergence
-from a parent, behind every token of a piece but the last, with P the parent's next-token
+from a parent, after every token of a piece but the last, with P the parent's next-token
 distribution and Q the model's: KL(P | Q) = sum P (log P - log Q) in nats, in float32; and whether
 the likeliest next token is the same. Distributions are whole, over the vocabulary.
 """
@@ -38,14 +38,14 @@ VOCABULARY = ("tokenizer.ggml.model", "tokenizer.ggml.tokens")
 
 def surprise(model: Reader, text: str) -> dict[str, Counts]:
     """Nats and tokens, bits and bytes of a text. The first token has nothing before it to go by, so
-    it counts only behind a token that begins texts, where the model has one."""
+    it counts only after a token that begins texts, where the model has one."""
     scores = model.text_scores(model.text_ids(text))
     nats, count = -sum(scores), float(len(scores))
     return {"perplexity": (nats, count), "bits": (nats / log(2), float(len(text.encode())))}
 
 
 def divergence(model: Reader, parent: Reader, text: str) -> dict[str, Counts]:
-    """KL behind every token, as values, and how often the likeliest next token is the same."""
+    """KL after every token, as values, and how often the likeliest next token is the same."""
     ids = model.text_ids(text)
     if ids != parent.text_ids(text):
         raise ModelError(

@@ -2,7 +2,7 @@
 
 JSON Lines or one JSON list of objects with `instruction`, `output` and, where there is one, `input`
 (Alpaca, MedInstruct, `edgemed instructions make`). `topic`, `view`, `type` and `difficulty` are
-read where they stand; other fields are passed over. Bad rows are refused by file and line.
+read if present; other fields are ignored. Bad rows are refused by file and line.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ only facts that the task gives or that are generally accepted, and say what cann
 Answer a multiple choice question with: The answer is (LETTER), and then the reason."""
 
 FIELDS = ("type", "view", "difficulty", "topic", "instruction", "input")
-"""In the order in which they are written: what was drawn stands first."""
+"""In the order in which they are written: what was drawn comes first."""
 
 TOPIC = r"[A-Z] [A-Za-z0-9 ,'()/-]+"
 INSTRUCTION = r"""[A-Z] ([^"\\\x00-\x1F\x7F] | "\\" ["\\])+"""

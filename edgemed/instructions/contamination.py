@@ -1,8 +1,8 @@
-"""Sentences of tasks that occur in a test set: what was learned would be tested.
+"""Finds sentences of tasks that occur in a test set: training on them would spoil the test.
 
-A sentence of LEAST words or more occurs where all its words stand in a row in one text of the test
-set. Case, punctuation and line ends do not count. Only the beginnings of sentences are kept, so
-that a test set may be larger than memory would allow for all of its words.
+A sentence of LEAST words or more occurs if one text of the test set has all its words in a row.
+Case, punctuation and line ends do not count. Only the beginnings of sentences are kept, so a test
+set may be larger than memory would allow for all of its words.
 """
 
 import csv
@@ -34,7 +34,7 @@ Place = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """What of the tasks occurs in a test set of `texts` texts.
+    """The sentences of the tasks that occur in a test set of `texts` texts.
 
     `compared` sentences are long enough; `found` of them occur, by field; `tasks` hold one or more,
     by their number (from 0); `test_texts` are the texts in which they occur, from 1.
@@ -70,7 +70,7 @@ def contamination(tasks: Sequence[Answered], texts: Sequence[str]) -> Contaminat
 def occurring(
     said: Sentence, begun: Mapping[Sentence, Mapping[Sentence, set[Place]]]
 ) -> Iterator[tuple[Sentence, set[Place]]]:
-    """The sentences that stand in the words of a text."""
+    """The sentences that occur among the words of a text."""
     for at in range(len(said) - LEAST + 1):
         candidates = begun.get(said[at : at + LEAST])
         if candidates is not None:
@@ -131,7 +131,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def table_rows(text: str, delimiter: str, path: Path) -> list[str]:
-    """The rows of a table; its titles count as one, which does no harm."""
+    """The rows of a table; its header counts as one, which does no harm."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:

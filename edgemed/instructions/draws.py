@@ -1,8 +1,7 @@
-"""What is drawn for each try: three seeds to show, what the new task shall be, and two seeds for
-sampling.
+"""Draws for each try three seed tasks to show, the kind of the new task, and two random seeds.
 
-Everything follows from the run's seed and the number of the try by SHA-256, so that a run that was
-stopped goes on as if it had not been, on every version of Python.
+Everything follows from the run's seed and the number of the try by SHA-256, so a run that was
+stopped continues as if it had not been, on every version of Python.
 """
 
 import hashlib
@@ -29,17 +28,17 @@ class Draw(NamedTuple):
 
     @property
     def view(self) -> str:
-        """It is asked by whom the second is asked."""
+        """The new task has the view of the second."""
         return self.shown[1].task.view
 
     @property
     def type(self) -> str:
-        """It is of the kind of the last one, which stands next to the new task."""
+        """The new task has the type of the last one, which is next to it in the prompt."""
         return self.shown[-1].task.type
 
     @property
     def with_input(self) -> bool:
-        """Whether the new task has an input: where the last one has one."""
+        """Whether the new task has an input: if the last one has one."""
         return bool(self.shown[-1].task.input)
 
 

@@ -1,4 +1,4 @@
-"""What a run is made of: two runs with the same identity give the same tasks in the same order.
+"""The identity of a run: two runs with the same one give the same tasks in the same order.
 
 How many tasks are wanted is not part of it: a longer run begins with the tasks of a shorter one.
 """
@@ -26,8 +26,8 @@ LOADED: dict[str, Callable[[Any], bool]] = {
     "repack": lambda value: isinstance(value, bool),
     "batch": lambda value: type(value) is int,
 }
-"""Settings of loading that can change what a model writes, and that are else planned anew; and
-what each must be."""
+"""Settings of loading that can change what a model writes, and that are otherwise
+planned afresh; and the type of each."""
 
 
 def identity_of(
@@ -49,7 +49,7 @@ def identity_of(
 
 
 def as_begun(options: Options, run: Identity | None) -> Options:
-    """The options with which a stopped run goes on: what its memory plan chose stays."""
+    """The options with which a stopped run continues: its memory plan's choices stay."""
     before = (run or {}).get("loading")
     chosen: dict[str, Any] = before if isinstance(before, dict) else {}
     kept: dict[str, Any] = {

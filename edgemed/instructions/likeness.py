@@ -37,7 +37,7 @@ def require() -> Any:
 
 
 class Texts:
-    """Texts kept so far, each as a sequence of word numbers, and how like them another one is."""
+    """Texts kept so far, each as a sequence of word numbers, to compare another one with."""
 
     def __init__(self) -> None:
         self._fuzz = require()

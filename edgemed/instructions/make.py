@@ -1,7 +1,7 @@
-"""Makes tasks one after the other: a new task, is it new, its answer, does the answer hold.
+"""Makes tasks one by one: writes a task, checks that it is new, answers it, checks the answer.
 
-Each try depends on its number and on the tasks kept before it, and on nothing else: so a run that
-was stopped goes on to the same tasks.
+Each try depends only on its number and on the tasks kept before it, so a run that was stopped
+continues to the same tasks.
 """
 
 from collections import Counter
@@ -85,7 +85,7 @@ def refuse_endless(tries: Tries, most: int) -> None:
     if len(vain) >= most:
         why = Counter(tried.fate for tried in vain).most_common(3)
         said = ", ".join(f"{fate} ({times})" for fate, times in why)
-        end = "; or take the tasks so far as they are" if tries.tasks else ""
+        end = "; or use the tasks so far" if tries.tasks else ""
         raise EdgemedError(
             f"{len(vain)} tries in a row gave no new task: {said}; tasks so far: {tries.tasks}",
             "take a larger model, more seed tasks or a higher temperature, or go on where it "
@@ -119,7 +119,7 @@ def attempt(model: Model, known: Texts, drawn: Draw, settings: MakeSettings) -> 
 def new_task(
     model: Model, known: Texts, drawn: Draw, settings: MakeSettings
 ) -> tuple[InstructionTask | None, str]:
-    """A task that is unlike all that are known; or None, and why not."""
+    """A task that is unlike all known ones; or None, and why."""
     written = asked(
         model,
         asking.task_messages(drawn),

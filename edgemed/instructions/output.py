@@ -1,7 +1,7 @@
-"""What a run ends with: the tasks as JSON Lines, a card beside them, and an Alpaca list if asked.
+"""Writes the results of a run: tasks as JSON Lines, their card, and an Alpaca list if asked.
 
 The lines hold everything about a task, and `edgemed adapt` reads them as examples. The card says
-what they were made of, and what became of every try. Both follow from the tries alone.
+what they were made from, and how every try ended. Both follow from the tries alone.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ ALPACA = ("instruction", "input", "output")
 
 
 def card_place(out: Path) -> Path:
-    """Where the card of `out` is."""
+    """The path of the card of `out`."""
     return out.with_name(out.name + ".json")
 
 
@@ -49,7 +49,7 @@ def card_of(tries: Tries, lines: bytes) -> dict[str, Any]:
 
 
 def write_all(out: Path, alpaca: Path | None, tries: Tries, force: bool) -> None:
-    """Write all files; the tasks come last. Files that are there with the same bytes stay."""
+    """Write all files; the tasks come last. Files that have the same bytes already stay."""
     rows = tries.kept
     lines = lines_of(rows)
     card = json.dumps(card_of(tries, lines), indent=2, allow_nan=False).encode() + b"\n"
@@ -68,8 +68,8 @@ def refuse_others(files: Sequence[tuple[Path, bytes]], force: bool) -> None:
     for path, data in files:
         if path.exists() and not force and not holds(path, data):
             raise Refused(
-                f"{path} exists already and holds something else",
-                "move it away and give the same command again, or replace it",
+                f"{path} exists already with other content",
+                "move it away and run the command again, or replace it",
             )
 
 

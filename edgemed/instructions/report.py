@@ -1,6 +1,6 @@
-"""What is in a file of tasks: how they spread, how long they are, which are alike or poor.
+"""Counts what is in a file of tasks: kinds, lengths, near-duplicates, signs of poor ones.
 
-All figures are counts of what stands in the file. None says whether an answer is right.
+All figures are counts of what the file contains. None says whether an answer is right.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ class Report:
 
     `strata`: how many tasks have each value of a label. `lengths`: of texts that are not empty.
     `answers`: how many answers have at least so many words, and fewer than the next of STEPS.
-    `same`: tasks whose text occurs before; `alike`: whose instruction is too like an earlier one's.
-    `signs`: how many tasks have each sign of SIGNS; `clean` have none, and are not alike.
+    `same`: tasks whose text occurs earlier; `alike`: whose instruction is too like an earlier
+    one's. `signs`: how many tasks have each sign of SIGNS; `clean` have none, and are not alike.
     """
 
     tasks: int

@@ -1,4 +1,4 @@
-"""Seed tasks: those that edgemed brings, and those in files of the user's or of a paper.
+"""Reads seed tasks: those that ship with edgemed, and those in the user's or a paper's files.
 
 JSON Lines, one object a line, or one JSON list of such objects:
 

@@ -15,7 +15,7 @@ from edgemed.instructions.answered import Answered
 from edgemed.instructions.contamination import END
 from edgemed.instructions.likeness import too_like
 
-BEGINNING = 200  # characters of an answer in which a refusal stands
+BEGINNING = 200  # characters at the start of an answer in which a refusal is looked for
 SENTENCE = 4  # words of a sentence whose repetition counts
 OPTION = re.compile(r"(?<!\w)([AB])\s*[).:]")
 
@@ -50,7 +50,7 @@ def repeats_itself(task: Answered) -> bool:
 
 
 def is_broken_off(task: Answered) -> bool:
-    """Whether an answer of several words ends within a sentence."""
+    """Whether an answer of several words ends in mid-sentence."""
     text = task.output.strip()
     return len(WORD.findall(text)) >= SENTENCE and (text[-1].isalnum() or text[-1] in ",;-")
 

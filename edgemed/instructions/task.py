@@ -29,7 +29,7 @@ class InstructionTask:
 
 
 class Seed(NamedTuple):
-    """A task that was written by a person; `id` is its name in what is made of it."""
+    """A task that a person wrote; `id` names it in the tasks made from it."""
 
     id: str
     task: InstructionTask

@@ -1,6 +1,6 @@
-"""What became of each try of a run: a line for each, on the disk before the next one begins.
+"""Records how each try of a run ended: a line for each, on disk before the next one begins.
 
-    {"run": {...}}                                              what the run is made of
+    {"run": {...}}                                              what identifies the run
     {"try": 1, "fate": "kept", "row": {...}}                    a task with its answer
     {"try": 2, "fate": "instruction too like another"}          a try that gave none
 
@@ -29,18 +29,18 @@ FIRST = b'{"run": {'  # how the file begins
 ANEW = "give the same files and options, or start over and replace what is there"
 
 Identity = Mapping[str, Any]
-"""What must be equal for two runs to give the same tasks, by words for a refusal; JSON values."""
+"""What two runs must share to give the same tasks: JSON values by their names for a refusal."""
 
 
 class Try(NamedTuple):
-    """One try: what became of it, and where that is KEPT the task with its answer."""
+    """One try: how it ended, and if that is KEPT the task with its answer."""
 
     fate: str
     row: Row | None = None
 
 
 def place(out: Path) -> Path:
-    """Where the tries of the run for `out` are."""
+    """The path of the tries of the run for `out`."""
     return out.with_name(out.name + ".progress")
 
 
@@ -48,7 +48,7 @@ class Tries:
     """The tries of one run, in a file that this process holds until `close`."""
 
     def __init__(self, path: Path, anew: bool) -> None:
-        """Open `path`; if `anew`, what stands in it is replaced when the run begins.
+        """Open `path`; if `anew`, its content is replaced when the run begins.
 
         Refused while another process has it; InvalidFile if it is damaged.
         """
@@ -65,12 +65,12 @@ class Tries:
             raise
 
     def begin(self, run: Identity) -> None:
-        """Write what the run is made of. Refused if the file is of another run."""
+        """Write what identifies the run. Refused if the file belongs to another run."""
         run, begun = json.loads(json.dumps(run)), self.run or {}
         changed = [word for word in {**begun, **run} if begun.get(word) != run.get(word)]
         if begun and changed:
             raise Refused(f"{self.path} was begun with other {', '.join(changed)}", ANEW)
-        os.ftruncate(self._fd, self._size)  # half a line at the end, or what is begun anew
+        os.ftruncate(self._fd, self._size)  # half a line at the end, or all of it
         if not begun:
             self._append({BEGUN: run})
             sync_folder(self.path.parent)
@@ -135,7 +135,7 @@ class Tries:
             self._last, self._kept = len(self.all), self._kept + 1
 
     def _append(self, table: Mapping[str, Any]) -> None:
-        """Write a line behind the others, and sync it; where that fails, no part of it stays."""
+        """Write a line after the others, and sync it; where that fails, no part of it stays."""
         data = (json.dumps(table, ensure_ascii=False) + "\n").encode()
         try:
             os.lseek(self._fd, self._size, os.SEEK_SET)
@@ -144,7 +144,7 @@ class Tries:
                 left = left[os.write(self._fd, left) :]
             os.fsync(self._fd)
         except OSError as error:
-            with suppress(OSError):  # what stays of it is cut off when the run goes on
+            with suppress(OSError):  # what stays of it is cut off when the run continues
                 os.ftruncate(self._fd, self._size)
             raise EdgemedError(
                 f"cannot write {self.path}: {error.strerror}",
@@ -153,7 +153,7 @@ class Tries:
         self._size += len(data)
 
     def close(self) -> None:
-        """Release the file; one in which nothing stands is removed."""
+        """Release the file; an empty one is removed."""
         fd, self._fd = self._fd, -1  # first, so that no interrupt makes it be closed twice
         if fd >= 0:
             if os.fstat(fd).st_size:

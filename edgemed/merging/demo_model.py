@@ -12,7 +12,7 @@ from edgemed.local_models.demonstration import PARENTS
 from edgemed.storage.held import Busy
 from edgemed.storage.whole import private_folder
 
-PATIENCE, PAUSE = 60.0, 0.1  # seconds to wait for another process; between two looks
+PATIENCE, PAUSE = 60.0, 0.1  # seconds to wait for another process, and between two checks
 
 
 def merged_path() -> Path:

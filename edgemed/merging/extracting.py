@@ -1,4 +1,4 @@
-"""An adapter from two models: what a fine-tune changed, as thin matrices, tensor by tensor.
+"""Extracts an adapter: what a fine-tune changed in its base, as thin matrices, tensor by tensor.
 
 With D the difference of a matrix, V the leading right singular vectors of D (found by passes over
 its rows, see methods/subspace) and s their singular values:
@@ -6,8 +6,8 @@ its rows, see methods/subspace) and s their singular values:
     A = sqrt(s) V        B = D V^T / sqrt(s)        B A is the best of its rank
     share = |B A|^2 / |D|^2, the part of the change's energy that the rank holds
 
-Or, as a control of what a merge shows, a change by chance of the same size: A and B are normal
-numbers by the seed and the tensor's name, scaled so that |B A| = |D|.
+Or, as a control for a merge, a random change of the same size: A and B are normal numbers drawn by
+the seed and the tensor's name, scaled so that |B A| = |D|.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ VECTORS_STAY = "leave out the change of norms and biases"
 class ExtractSettings:
     """A rank for all matrices, or (None) for each the smallest that holds the share `keep`.
 
-    `control`: the seed of a change by chance of equal norm, in place of the change itself.
+    `control`: the seed of a random change of equal norm, instead of the change itself.
     """
 
     rank: int | None
@@ -75,8 +75,7 @@ OnProgress = Callable[[int, int], None]
 
 
 def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
-    """Plan the tensors of both models, the base first; refused where a merge of the two would
-    be."""
+    """Plan the tensors of both models, the base first; refused where their merge would be."""
     if tuned == base:
         raise UsageError(
             "the tuned model and the base are the same file", "name the tuned model and its base"
@@ -91,7 +90,7 @@ def extract(
     settings: ExtractSettings,
     on_progress: OnProgress = lambda done, of: None,
 ) -> tuple[Adapter, list[Extracted]]:
-    """The adapter, and what it holds of every tensor that differs."""
+    """The adapter, and its share of the change of every tensor that differs."""
     model = open_parent(base)
     matrices = [step for step in plan.steps if step.name in pairable(plan)]
     compile_kernels(plan, Meter(plan.weights, None))
@@ -120,7 +119,7 @@ def extract(
 
 
 def adapter_of(model: Model, pairs: dict[str, Pair], tied: bool) -> Adapter:
-    """The adapter; the head that is the embedding (`tied`) changes with it."""
+    """The adapter; a head that is the embedding (`tied`) changes with the embedding."""
     if EMBEDDING in pairs and tied:
         pairs = {**pairs, HEAD: pairs[EMBEDDING]}
     return Adapter(str(model.metadata.get("general.architecture", "")), pairs)

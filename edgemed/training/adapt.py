@@ -25,7 +25,7 @@ GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
 
 Rest = Callable[[Callable[[], None]], float]
-"""Waits where the machine is wanted for something else, after it called what saves the state;
+"""Waits while the machine is needed for something else, after calling what saves the state;
 returns the seconds that it waited."""
 
 DECAY = 0.01
@@ -78,11 +78,11 @@ class State:
 class Training:
     """A model with fresh adapters, and what it learns from.
 
-    edgemed.training.medcare overrides what is attached, added to the loss, judged and written.
+    edgemed.training.medcare overrides what is attached, added to the loss, evaluated and written.
     """
 
     about: Mapping[str, str] = {}
-    """What the adapter's file says of how it was made."""
+    """What the adapter's file says about how it was made."""
 
     def __init__(self, model: Transformer, data: Data, settings: RunSettings) -> None:
         self.model, self.rows, self.settings = model, data.rows, settings
@@ -103,13 +103,13 @@ class Training:
         return attach(self.model, self.settings)
 
     def penalty(self) -> torch.Tensor | float:
-        """What a step adds to the loss beside that of the examples."""
+        """What a step adds to the loss of the examples."""
         return 0.0
 
     @property
     def kept(self) -> int:
         """Numbers for each token that the paths of a block keep for the backward pass: with DoRA
-        what each matrix gave. Those of plain LoRA are few beside the block's own."""
+        each matrix's output. Those of plain LoRA are few compared with the block's own."""
         first = [path for name, path in self.paths.items() if name.startswith("blk.0.")]
         return sum(len(path.b) for path in first if isinstance(path, Dora))
 
@@ -120,7 +120,7 @@ class Training:
 
     @property
     def still(self) -> int:
-        """How many numbers of the paths are not."""
+        """How many numbers of the paths are not trained."""
         every = (p.numel() for path in self.paths.values() for p in path.parameters())
         found: int = sum(every) - self.weights
         return found
@@ -175,7 +175,7 @@ class Training:
     def look(self) -> CurvePoint:
         """The losses at this step; the best weights are kept. Without held-out examples the last.
 
-        Before the first step it is the model as it is.
+        Before the first step they are those of the unchanged model.
         """
         state = self.state
         held = self.held_loss() if self.held else None
@@ -233,7 +233,7 @@ class Training:
                 parameter.copy_(torch.from_numpy(best))
 
     def measured(self) -> dict[str, Any]:
-        """What the card tells beside the curve; taken once, before the adapter is written."""
+        """What the card says besides the curve; taken once, before the adapter is written."""
         return {}
 
     def pairs(self) -> dict[str, Pair]:
@@ -290,7 +290,7 @@ def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
 
 
 def never(save: Callable[[], None]) -> float:
-    """The rest of a run that never waits."""
+    """The `rest` of a run that never waits."""
     return 0.0
 
 

@@ -1,7 +1,7 @@
-"""Large arrays that go back to the system as they are freed: for glibc, on Linux.
+"""Returns large freed arrays to the system at once: for glibc, on Linux.
 
-torch asks for aligned memory, and older glibc seldom gives a freed aligned block out again: the
-process of a training run grew to twice what was in use. Blocks of their own (mmap) go back at once.
+torch asks for aligned memory, and older glibc seldom reuses a freed aligned block: a training run
+grew to twice the memory in use. Blocks that are mapped singly (mmap) are returned at once.
 """
 
 import ctypes
@@ -9,11 +9,11 @@ import os
 import sys
 
 LARGE = 1 << 20  # bytes
-HELD_BACK = 64 << 20  # free bytes at the heap's end that may stay
+HELD_BACK = 64 << 20  # free bytes that may stay at the heap's end
 
 
 def give_back_at_once() -> bool:
-    """Set it for this process, before torch is imported; False where the system has no such thing.
+    """Set it for this process, before torch is imported; False if the system cannot do it.
 
     Pages of 2 MB, where the system has them, make up for the time that fresh memory takes.
     """

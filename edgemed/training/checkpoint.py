@@ -22,7 +22,7 @@ AGAIN = "give the same files and options, or start over and replace what is ther
 
 
 def place(out: Path) -> Path:
-    """Where the state of the run for `out` is."""
+    """The path of the state of the run for `out`."""
     return out.with_name(out.name + ".progress")
 
 
@@ -39,7 +39,7 @@ def save(path: Path, run: str, state: State) -> None:
 
 
 def load(path: Path, run: str) -> State:
-    """The state in `path`. Refused where it is of another run."""
+    """The state in `path`. Refused if it belongs to another run."""
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())

@@ -1,4 +1,4 @@
-"""Where a run is computed and in which numbers: what is asked for, held to what the machine has."""
+"""The device and the number type of a run: what is asked for, checked against the machine."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # needs torch
 DEVICES = ("cpu", "cuda")
 COMPUTED = ("float32", "bf16")
 OWN_PRODUCTS = ("avx512bf16", "amx-bf16", "bf16")
-"""LLVM's names of the features of processors that multiply bf16 themselves; the last is of ARM."""
+"""LLVM's names of the processor features that multiply bf16 in hardware; the last is ARM's."""
 
 
 def placing_of(device: str, bf16: bool) -> "Placing":
@@ -24,9 +24,9 @@ def placing_of(device: str, bf16: bool) -> "Placing":
         raise Refused("torch finds no CUDA card on this machine", "train on the processor")
     if bf16 and not (card_has_bf16() if device == "cuda" else processor_has_bf16()):
         raise Refused(
-            "this card has no products in bf16"
+            "this card cannot multiply in bf16"
             if device == "cuda"
-            else "this processor has no products in bf16: it would be slower, and less exact",
+            else "this processor cannot multiply in bf16: it would be slower, and less exact",
             "compute every number in float32",
         )
     where = CPU if device == "cpu" else torch.device("cuda", torch.cuda.current_device())
@@ -34,20 +34,20 @@ def placing_of(device: str, bf16: bool) -> "Placing":
 
 
 def processor_has_bf16() -> bool:
-    """Whether this processor multiplies bf16 itself."""
+    """Whether this processor multiplies bf16 in hardware."""
     features = get_host_cpu_features()
     return any(features.get(name, False) for name in OWN_PRODUCTS)
 
 
 def card_has_bf16() -> bool:
-    """Whether the CUDA card multiplies bf16 itself."""
+    """Whether the CUDA card multiplies bf16 in hardware."""
     import torch
 
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def free_on_card() -> int:
-    """Bytes of the CUDA card's memory that nobody uses."""
+    """Free bytes of the CUDA card's memory."""
     import torch
 
     free: int = torch.cuda.mem_get_info()[0]

@@ -27,9 +27,9 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is learned from. `longest` tokens an example; `left_out` examples have more.
+    """The examples to learn from. `longest` tokens an example; `left_out` examples have more.
 
-    `about`: where they come from, for the card: no text of theirs, and no name of a file.
+    `about`: their origin, for the card: no text of theirs, and no name of a file.
     """
 
     rows: tuple[Encoded, ...]
@@ -47,7 +47,7 @@ class Data:
 
 
 def few(data: Data, shots: int, seed: int) -> Data:
-    """A pool of `shots` examples, drawn by the seed; smaller pools of the same seed lie inside it.
+    """A pool of `shots` examples, drawn by the seed; smaller pools of the same seed are part of it.
 
     Refused where there are not as many.
     """
@@ -88,7 +88,7 @@ def encode_all(encoder: TurnEncoder, examples: Sequence[Example], longest: int) 
     if not rows:
         raise Refused(
             f"all {left_out} examples have more than {longest} tokens",
-            "let the longest example have more tokens, or give others",
+            "let the longest example have more tokens, or give other ones",
         )
     return Data(tuple(rows), left_out, longest)
 

@@ -1,4 +1,4 @@
-"""Examples in the forms people have: the prompt, and the answer to learn.
+"""Reads training examples in the usual forms: a prompt, and the answer to learn.
 
 JSON Lines, one object a line, or one JSON list of such objects:
 
@@ -32,7 +32,7 @@ ROLES = ("system", "user", "assistant")
 class Example:
     """The prompt, and the answer to learn. `place`: file and row, for messages.
 
-    Of a dialogue with several answers the last is learned.
+    Of a dialogue with several answers only the last is learned.
     """
 
     messages: tuple[Message, ...]
@@ -68,7 +68,7 @@ def given_input(value: Any) -> str | None:
 
 
 def asked_of(instruction: str, given: str) -> str:
-    """What a model is asked: the instruction, and behind it the input where there is one."""
+    """What a model is asked: the instruction, followed by the input if there is one."""
     return f"{instruction}\n\n{given}" if given.strip() else instruction
 
 

@@ -6,7 +6,7 @@ take up what fits only some tokens, and are dropped.
 
 Stage 2: beside every feed-forward matrix the path of stage 1 and a new one of rank 2 R. To the loss
 is added orthogonal x the sum over these matrices of |A_base A_orth^T|, entry by entry. The paths
-beside attention stay as they came.
+beside attention are kept unchanged.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,27 +33,27 @@ AT_ITS_MEAN = "noise at its mean"
 
 
 class Parted(Training):
-    """A training of paths of several parts: trained together, judged and written apart."""
+    """A training whose paths have several parts: trained together, evaluated and written apart."""
 
     judged: Parts
-    """The parts that count where the held-out loss is taken."""
+    """The parts that are switched on when the held-out loss is taken."""
     written: Parts
     """The parts that are written."""
     told: Mapping[str, Parts]
-    """The parts whose losses the card tells, by the name that it gives them."""
+    """The parts whose losses the card states, by their names there."""
 
     def held_loss(self) -> float:
         return self.loss_of(self.judged)
 
     def loss_of(self, parts: Parts) -> float:
-        """Mean loss of a token of the held-out answers where these parts count alone."""
+        """Mean loss of a token of the held-out answers with only these parts switched on."""
         with self.counting(parts):
             found: float = super().held_loss()
             return found
 
     @contextmanager
     def counting(self, parts: Parts) -> Iterator[None]:
-        """Let these parts count alone."""
+        """Switch on these parts only."""
         parted = [path for path in self.paths.values() if hasattr(path, "counted")]
         before = [path.counted for path in parted]
         for path in parted:
@@ -126,12 +126,12 @@ class Aggregating(Parted):
         return found
 
     def refuse_useless(self, written: float | None) -> None:
-        """EdgemedError where what is written would be no better than the model alone."""
+        """EdgemedError if the adapter would be no better than the model alone."""
         if written is not None and written >= (self.state.curve[0].held or 0.0):
             raise EdgemedError(
                 f"with every expert at its mean weight the held-out loss is {written:.4f}, "
                 "no better than that of the model alone: no adapter is written",
-                "train it again with the noise that is usual: the experts are dropped then",
+                "train it again with the default noise: the experts are then dropped",
             )
 
     @torch.no_grad()
@@ -161,7 +161,7 @@ class Aligning(Parted):
     ) -> None:
         self.before, self.written = stage_one, PARTS[part]
         super().__init__(model, data, settings)
-        del self.before  # its numbers are copied: they lie in the paths now
+        del self.before  # its numbers have been copied into the paths
         self.about = {"method": "medcare", "stage": "2", "part": part}
         self.first_overlap = self.overlap().item()
 
@@ -217,7 +217,7 @@ def refuse_rank(name: str, linear: Linear, rank: int) -> None:
     if rank > min(rows, length):
         raise UsageError(
             f"{name} is {length} x {rows}: a rank of {rank} is more than it has",
-            "give a smaller rank, such as 16; beside feed-forward matrices it counts twice",
+            "give a smaller rank, such as 16; for feed-forward matrices it is doubled",
         )
 
 
@@ -226,7 +226,7 @@ def refuse_strange(stage_one: Adapter, linears: Mapping[str, Linear]) -> None:
     for name in stage_one.pairs:
         if name.removesuffix(".weight") not in linears:
             raise Incompatible(
-                f"the adapter of stage 1 changes {name}, which stage 2 cannot go on with",
+                f"the adapter of stage 1 changes {name}, which stage 2 cannot continue with",
                 "give the adapter that stage 1 of MedCare wrote",
             )
 

@@ -2,8 +2,8 @@
 
 Counted from the model's shape in numbers of 4 bytes, or of 2 in bf16: w is its width, f that of the
 feed-forward part. Kept for the backward pass of a block are, a token: the inputs of both norms and
-what these give (4 w), what attention reads and writes (5 w), and three arrays of the feed-forward
-part (3 f); with DoRA also what every matrix gave. tests/bench/adapt.py measures it.
+what these give (4 w), the inputs and outputs of attention (5 w), and three arrays of the
+feed-forward part (3 f); with DoRA also every matrix's output. tests/bench/adapt.py measures it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ STATES = 5  # weights, gradient, AdamW's two, the best
 SAVED = 3 + 2 * 4  # while saving: copies of three, and the file of four twice
 RUNTIME = 500 << 20  # bytes: the interpreter, torch and numba as they are loaded (measured)
 CARD = 600 << 20  # bytes: what CUDA and its libraries take of a card (an estimate)
-SPARE = 0.8  # of what is free, the most that is taken so that nothing is computed twice
+SPARE = 0.8  # the most of the free memory that is taken to avoid computing twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Need:
 
     @property
     def step(self) -> int:
-        """What a step takes, and gives back."""
+        """The bytes that a step takes and frees again."""
         return self.head + self.activations
 
     @property
@@ -123,7 +123,7 @@ def needs_of_card(sizes: Sizes, weights: int, tokens: int, number: int) -> Itera
 
 
 def planned(found: Iterable[Need], free: int) -> Need:
-    """The first that fits into `free` bytes. Refused, naming each part, where none does."""
+    """The first that fits into `free` bytes. Refused, naming each part, if none does."""
     for need in found:
         if need.total <= (free * SPARE if need.kept else free):
             return need

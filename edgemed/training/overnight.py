@@ -1,8 +1,7 @@
-"""Training that makes way: at low priority, and paused on battery, on heat, and where memory is
-short.
+"""Keeps training out of the way: low priority, paused on battery, on heat and when memory is short.
 
-It looks before a step, at most every few seconds, and goes on when the reason is gone. The state is
-saved as a pause begins, so that a battery that runs out costs nothing.
+It checks before a step, at most every few seconds, and continues when the reason is gone. The state
+is saved when a pause begins, so nothing is lost if the battery runs out.
 """
 
 import time
@@ -24,7 +23,7 @@ ASKED_EVERY = 20.0  # seconds, while paused
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the machine says now; None for what it does not tell. See edgemed.machine.strain.
+    """The machine's readings now; None for those that it lacks. See edgemed.machine.strain.
 
     `memory_free` in bytes.
     """
@@ -36,14 +35,14 @@ class Signs:
 
 
 def signs() -> Signs:
-    """Ask the machine."""
+    """Take the readings."""
     return Signs(
         strain.on_battery(), strain.heat_left(), strain.memory_waits(), machine.memory().free
     )
 
 
 def reason(now: Signs, needed: int, paused: bool) -> str | None:
-    """Why to pause, or to stay paused; None to go on. A pause ends a little later than it began.
+    """Why to pause, or to stay paused; None to continue. Resuming has stricter limits.
 
     `needed`: bytes that a step takes, and that are free again after it.
     """
@@ -60,8 +59,8 @@ def reason(now: Signs, needed: int, paused: bool) -> str | None:
 
 
 def untold(now: Signs) -> list[str]:
-    """What this machine does not tell, so that nothing pauses for it."""
-    told = {"its power": now.battery, "heat": now.heat_left}
+    """The readings that this machine lacks, for which training cannot pause."""
+    told = {"its power source": now.battery, "heat": now.heat_left}
     return [name for name, value in told.items() if value is None]
 
 
@@ -79,7 +78,7 @@ class Overnight:
         strain.lower_priority()
         missing = " or ".join(untold(ask()))
         say("low priority; paused on battery, on heat and where memory is short"
-            + (f" (this machine tells nothing of {missing})" if missing else ""))  # fmt: skip
+            + (f" (this machine does not report {missing})" if missing else ""))  # fmt: skip
 
     def __call__(self, save: Callable[[], None]) -> float:
         if time.monotonic() - self._asked < LOOKED_EVERY:
@@ -94,5 +93,5 @@ class Overnight:
             time.sleep(ASKED_EVERY)
         self._asked = time.monotonic()
         waited = self._asked - began
-        self._say(f"goes on after {waited / 60:.0f} min")
+        self._say(f"continues after {waited / 60:.0f} min")
         return waited

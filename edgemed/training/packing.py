@@ -1,4 +1,4 @@
-"""The rows of a step packed one after the other; what all prompts begin with stands once."""
+"""Packs the rows of a step in one sequence, with the common beginning of all prompts once."""
 
 from collections.abc import Sequence
 

@@ -1,10 +1,10 @@
 """A folder of notes and their summaries as examples of what the product asks.
 
     NAME.note.txt       a note, as `edgemed summarize` reads it
-    NAME.summary.txt    what the model is to write of it, by the template
+    NAME.summary.txt    what the model is to write about it, by the template
 
 The prompt of each is the template's, word for word as `summarize` sends it. A file that has no
-other half, or is neither, is refused by name; names that begin with a dot are passed over.
+counterpart, or is neither, is refused by name; names that begin with a dot are ignored.
 """
 
 import re
@@ -24,7 +24,7 @@ FORM = f"a note is NAME{NOTE}, its summary NAME{SUMMARY}"
 
 
 def read_pairs(folder: Path, template: Template) -> list[Example]:
-    """Every pair in `folder`, by name. InvalidFile or Refused for what cannot be learned from."""
+    """Every pair in `folder`, by name. InvalidFile or Refused for what cannot be an example."""
     names = paired(folder)
     if len(names) > MOST:
         raise Refused(f"{folder} holds more than {MOST:,} pairs", "divide it")
@@ -32,7 +32,7 @@ def read_pairs(folder: Path, template: Template) -> list[Example]:
 
 
 def paired(folder: Path) -> list[str]:
-    """The names of all pairs, in order; InvalidFile names what does not pair."""
+    """The names of all pairs, in order; InvalidFile names files without a partner."""
     try:
         files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     except OSError as error:
@@ -43,7 +43,9 @@ def paired(folder: Path) -> list[str]:
     )
     others = [p.name for p in files if not (p.name.endswith((NOTE, SUMMARY)) and p.is_file())]
     refuse_some(folder, [n + NOTE for n in sorted(notes - summaries)], "notes without a summary")
-    refuse_some(folder, [n + SUMMARY for n in sorted(summaries - notes)], "summaries without note")
+    refuse_some(
+        folder, [n + SUMMARY for n in sorted(summaries - notes)], "summaries without a note"
+    )
     refuse_some(folder, others, "neither notes nor summaries")
     if not notes:
         raise InvalidFile(f"{folder} holds no note", FORM)
@@ -78,7 +80,7 @@ def note_in(path: Path) -> Note:
 
 
 def answer_in(path: Path, template: Template) -> str:
-    """A summary without the blanks around it; of a template that asks for JSON, JSON."""
+    """A summary without white space around it; JSON if the template asks for JSON."""
     try:
         text = decode(read_bounded(path, "summary"))[0].strip()
     except OSError as error:

@@ -37,7 +37,7 @@ class RunSettings:
 
 
 def pool(count: int, shots: int, seed: int) -> tuple[int, ...]:
-    """Numbers of `shots` of `count` examples, in order: a smaller pool lies inside a larger one of
+    """Numbers of `shots` of `count` examples, in order: a smaller pool is part of a larger one of
     the same seed."""
     shuffled = np.random.Generator(np.random.PCG64([seed, POOL])).permutation(count)
     return tuple(sorted(shuffled[:shots].tolist()))

@@ -11,7 +11,7 @@ PARTS = {"both": ("base", "orth"), "base": ("base",), "orth": ("orth",)}
 
 @dataclass(frozen=True, slots=True)
 class StageOne(RunSettings):
-    """`noise`: dropped from what is judged and written, or kept."""
+    """`noise`: dropped before evaluation and writing, or kept."""
 
     method: str = "medcare, stage 1"
     noise: str = "drop"
@@ -19,7 +19,7 @@ class StageOne(RunSettings):
 
 @dataclass(frozen=True, slots=True)
 class StageTwo(RunSettings):
-    """`orthogonal`: the factor of the term that turns the new path away from the one before.
+    """`orthogonal`: the factor of the term that keeps the new path orthogonal to the one before.
 
     `stage_one_sha256`: of the adapter that it starts from.
     """

@@ -1,6 +1,6 @@
-"""From a GGUF file to a model that can be trained: its tensors as rows that are decoded when asked.
+"""Makes a trainable model from a GGUF file: its tensors as rows that are decoded on demand.
 
-Files are memory-mapped: the operating system holds as much of them as there is room for.
+Files are memory-mapped: the operating system keeps in memory what fits.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""The one loop that collects an answer: a model's events become a text and how it ended.
+"""Collects an answer: a model's events become a text and how it ended. The only such loop.
 
-Whoever shows progress, echoes text or draws a screen is told of every event; what is to be done
-about a stop or a broken engine is the caller's rule.
+A listener that shows progress, echoes text or draws a screen gets every event; the caller decides
+what to do about a stop or a broken engine.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,7 +17,7 @@ Ending = Literal["stop", "length", "loop", "cancelled", "failed"]
 
 @dataclass(slots=True)
 class Answer:
-    """What a generation came to so far: the text, and how it ended."""
+    """A generation so far: the text, and how it ended."""
 
     pieces: list[str] = field(default_factory=list)
     tokens: int = 0
@@ -31,14 +31,14 @@ class Answer:
 
     @property
     def ending(self) -> Ending:
-        """How it ended; "failed" where no ending came."""
+        """How it ended; "failed" if it has no ending."""
         if self.interrupted:
             return "cancelled"
         return self.end.reason if isinstance(self.end, Done) else "failed"
 
     @property
     def complete(self) -> bool:
-        """Whether the model came to its own end."""
+        """Whether the model ended the answer itself."""
         return self.ending == "stop"
 
     @property
@@ -52,9 +52,9 @@ def collect(
     tell: Callable[[Event], None] = lambda event: None,
     answer: Answer | None = None,
 ) -> Answer:
-    """The answer that `events` come to; `tell` gets each of them once it counts.
+    """The answer from `events`; `tell` gets each of them after it was added.
 
-    An error or a stop passes through: whoever wants what came until then gives the `answer`.
+    Errors and stops pass through: to have the text so far, the caller gives the `answer`.
     """
     answer = Answer() if answer is None else answer
     for event in events:

@@ -25,13 +25,13 @@ class Request:
     """What to generate. `temperature` 0 is greedy.
 
     `stop_loops` ends an answer that repeats itself (engine/loops.py).
-    `shared`: with so many characters of the last message other requests begin too. Reading pauses
-    there, so that they need not read them again.
+    `shared`: other requests begin with this many characters of the last message too. Reading
+    pauses there, so that they need not be read again.
     `grammar` (GBNF) or `schema` (a JSON schema as text) constrains the whole answer. ValueError
     if both are given, or no tokens are to be written.
 
-    `plain`: the text of the one message is continued as it stands, without a chat template; or the
-    tokens `ids`, where they are given. `echo` sends that text as the first piece, and then no
+    `plain`: the text of the one message is continued without a chat template; or the tokens
+    `ids`, if they are given. `echo` sends that text as the first piece, and then no
     tokens need be written. With `top` each token comes with its log-probability and those of the
     `top` likeliest tokens at its place (only with `plain`).
     """
@@ -89,7 +89,7 @@ class Prefill:
 
 class Scored(NamedTuple):
     """A token: its text, where it begins in the text (in characters), its natural-log probability
-    (None for a first token, before which nothing stands), and the likeliest at its place."""
+    (None for a first token, which nothing precedes), and the likeliest at its place."""
 
     text: str
     offset: int

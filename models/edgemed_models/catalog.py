@@ -71,9 +71,9 @@ class Card:
 
     `t` is the merge parameter to use, from the clinical (0) to the instruct model (1).
     `tried`: this project has tried it.
-    `partner`: in place of a clinical model. `limits`: what the models cannot do, in words for
-    whoever drafts with them; where there are any, the models are demonstrations: no draft of
-    theirs can be signed. `calls_itself`: their `general.name`.
+    `partner`: instead of a clinical model. `limits`: what the models cannot do, in words for
+    those who draft with them; with any limits the models are demonstrations, whose drafts cannot
+    be signed. `calls_itself`: their `general.name`.
     """
 
     name: str
@@ -132,7 +132,7 @@ def card(name: str, table: dict[str, Any]) -> Card:
 
 
 def partner_path(partner: Partner) -> Path:
-    """Where the adapter stands in the package."""
+    """The path of the adapter in the package."""
     return Path(str(resources.files("edgemed_models") / "partners" / partner.file))
 
 

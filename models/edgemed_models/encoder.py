@@ -26,7 +26,7 @@ SHA256 = {
 LENGTH = 256  # tokens the model was trained to read; of a longer sentence only the start is used
 SIZE = 384
 SIDE_BY_SIDE = 16  # from this many sentences on, several threads are faster
-AT_ONCE = 256  # sentences tokenized together: what is known of a token takes much memory
+AT_ONCE = 256  # sentences tokenized together: a token's data take much memory
 
 
 class DamagedModel(ValueError):

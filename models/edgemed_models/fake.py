@@ -127,7 +127,7 @@ class ScriptedModel:
         self._stop.set()
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[float]:
-        """What `scorer` says."""
+        """The result of `scorer`."""
         return self.scorer(messages, continuation)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a model makes of a text as it stands, without a chat template: ids and log-probabilities.
+"""How a model reads a plain text, without a chat template: ids and log-probabilities.
 
 For measures of a model (perplexity, divergence), never for answers. The text is literal: a name
 such as `<|im_end|>` in it becomes no control token.
@@ -18,7 +18,7 @@ class Reader(Protocol):
     """A model that reads texts; one at a time."""
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of `text`, behind the token that begins a text where the model has one."""
+        """Ids of `text`, after the begin-of-text token if the model has one."""
         ...
 
     def text_scores(self, ids: Sequence[int]) -> list[float]:
@@ -26,5 +26,5 @@ class Reader(Protocol):
         ...
 
     def text_logits(self, ids: Sequence[int]) -> Iterator[F32]:
-        """Logits behind every id but the last, f32 [some, vocabulary], a few rows at a time."""
+        """Logits after every id but the last, f32 [some, vocabulary], a few rows at a time."""
         ...

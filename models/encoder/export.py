@@ -14,7 +14,7 @@ length: the graph's output is the sentence vector itself. Weights may be stored 
            matrices keep to 7 bits (`--range 63`), because x86 kernels without VNNI add pairs of
            products in 16 bits: with 8 bits they would saturate, and vectors differ by machine
 
-The choice is made by `compare.py`, not here.
+`compare.py` makes the choice, not this script.
 """
 
 import argparse
@@ -200,7 +200,7 @@ class Graph:
         return self.op("Mul", picked, self.op("Gather", steps, ids, axis=0))
 
     def stored(self, name: str, values: np.ndarray) -> str:
-        """A weight as a float tensor of the graph, kept as f16 where chosen."""
+        """A weight as a float tensor of the graph, stored as f16 if chosen."""
         if self.store == "f32":
             return self.constant(name, values)
         half = self.constant(name, values.astype(np.float16))

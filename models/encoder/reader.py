@@ -1,13 +1,13 @@
-"""Trains the second reader: does the evidence say the same as a claim, something other, nothing?
+"""Trains the second reader: does the evidence say the same as a claim, something else, or nothing?
 
     pip install -e '.[encoder]'
     python -m models.encoder.reader --data DIR --work DIR [--each 130] [--minutes 42]
 
-Begins with the sentence encoder that is shipped and learns from errors planted by program into the
+Begins with the sentence encoder that ships and learns from errors planted by program into the
 training files of ACI-Bench and MTS-Dialog (DIR/aci-bench, DIR/mts-dialog). Two kinds of error stay
 out (`--leave-out`), so that `python -m tests.bench.reader` can say whether it learned to read or
-only to know the planter. Rows, checkpoints and reader.onnx go to the work folder; a run that was
-stopped goes on from its last checkpoint. No reader is shipped: what it would add is in
+only to recognize the planter. Rows, checkpoints and reader.onnx go to the work folder; a run that
+was stopped continues from its last checkpoint. No reader is shipped: what it would add is in
 docs/benchmarks.md.
 """
 
@@ -34,9 +34,9 @@ from models.encoder.reader_rows import Row, batches, pairs, row, visits
 
 FILES = ("aci-bench/train.csv", "mts-dialog/MTS-Dialog-TrainingSet.csv")
 LEFT_OUT = ("severity", "body part")
-WATCHED = 20  # one document in so many is not learned, to watch the loss on
+WATCHED = 20  # one document in this many is held out, to watch the loss on
 RATE, HEAD_RATE, WARM = 1e-4, 1e-3, 0.06
-TOKENS = 0.5  # weight of the loss that points at the wrong tokens
+TOKENS = 0.5  # weight of the loss that marks the wrong tokens
 SAVE_EVERY, LOG_EVERY = 50, 10
 LARGEST = 63  # of an int8 weight, see `export.py`
 
@@ -46,11 +46,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--each", type=int, default=130, help="planted errors of each kind")
-    parser.add_argument("--documents", type=int, default=350, help="at most so many short ones")
+    parser.add_argument("--documents", type=int, default=350, help="at most this many short ones")
     parser.add_argument("--leave-out", nargs="*", default=LEFT_OUT, help="kinds not trained on")
     parser.add_argument("--steps", type=int, default=480, help="in all; 480 see each pair once")
     parser.add_argument("--size", type=int, default=16, help="pairs of a step")
-    parser.add_argument("--minutes", type=float, default=42, help="stop here; the next run goes on")
+    parser.add_argument(
+        "--minutes", type=float, default=42, help="stop here; the next run continues"
+    )
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def main() -> None:
 
 
 def ordered(rows: Sequence[Row], size: int, steps: int) -> list[list[Row]]:
-    """The batches of all steps: the rows in another order each time that all were seen."""
+    """The batches of all steps: the rows in a new order after each pass over all."""
     epochs = -(-steps * size // len(rows))
     found = [b for n in range(epochs) for b in batches(rows, size, random.Random(n))]
     return found[:steps]
@@ -159,12 +161,12 @@ def prepared(model: Reader) -> torch.optim.Optimizer:
 
 
 def share_of_rate(done: float) -> float:
-    """Up over the first steps, then down to nothing."""
+    """The learning rate: up over the first steps, then down to 0."""
     return min(done / WARM, (1 - done) / (1 - WARM)) + 1e-3
 
 
 def watch(model: Reader, rows: Sequence[Row]) -> None:
-    """How well the three labels are told apart on documents that were not learned."""
+    """How well the three labels are told apart on held-out documents."""
     right = []
     with torch.no_grad():
         for batch in batches(rows, 64, random.Random(0)):

@@ -1,6 +1,6 @@
 """The second reader as a torch module: MiniLM's layers over claim and evidence, and a head.
 
-Its weights begin as those of the sentence encoder that is shipped, read back from the 8-bit graph.
+Its weights begin as those of the shipped sentence encoder, read back from the 8-bit graph.
 Segments (claim or evidence) begin as zero: MiniLM was trained with one segment.
 """
 
@@ -62,7 +62,7 @@ class Layer(nn.Module):
 class Reader(nn.Module):
     """Token ids of claim and evidence to scores of LABELS, and one score for each token.
 
-    The verdict looks at [CLS] and at the claim's tokens, those most that score as wrong.
+    The verdict looks at [CLS] and at the claim's tokens, most at those that score as wrong.
     """
 
     def __init__(self) -> None:

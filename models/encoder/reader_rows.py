@@ -1,13 +1,13 @@
-"""Pairs of a claim and its evidence to train the second reader on: made by program, nobody reads.
+"""Makes pairs of a claim and its evidence by program, to train the second reader on.
 
-Of each planted error there are two claims: the part of a note's sentence that holds it, and the
-same part as a person wrote it. Their evidence is what the product would show: the sentences of the
-dialogue that are found for the claim. A share is held against the note itself, edited or not, in
-all four ways: there nothing in the claim alone tells which of two versions is wrong.
+Each planted error gives two claims: the part of a note's sentence that has it, and the same part as
+a person wrote it. Their evidence is what the product would show: the sentences of the dialogue that
+are found for the claim. A share is compared with the note itself, edited or not, in all four ways:
+there the claim alone does not show which of two versions is wrong.
 
     same      untouched claim, evidence of its own dialogue; or claim and note edited alike
     other     planted error
-    not said  evidence of another patient's dialogue, or a sentence of nobody's or another's note
+    not said  evidence of another patient's dialogue, or an invented sentence or one of another note
 """
 
 import csv
@@ -29,9 +29,9 @@ from edgemed.evals.planting_attributes import ATTRIBUTES
 LABELS = ("same", "other", "not said")
 LENGTH = 80  # tokens of a pair: on one core it is read in less than 25 ms
 CLAIM = 40  # of them at most for the claim
-PLACES = 3  # sentences of the source that a claim is held against, each with its neighbours
+PLACES = 3  # sentences of the source that a claim is compared with, each with its neighbours
 START, END = 101, 102  # [CLS] and [SEP]
-FROM_NOTE = 0.25  # share of the plantings that are also held against the note
+FROM_NOTE = 0.25  # share of the plantings that are also compared with the note
 
 
 class Pair(NamedTuple):
@@ -88,7 +88,7 @@ def sentences(text: str) -> list[Sentence]:
 
 
 def evidence(index: Index, claim: str) -> tuple[tuple[int, str], ...]:
-    """The best places for a claim, then what stands before and after each: questions, answers."""
+    """The best places for a claim, then what comes before and after each: questions, answers."""
     best = [match.sentence for match in index.best(claim, PLACES)]
     order = dict.fromkeys([*best, *(i + step for i in best for step in (1, -1))])
     return tuple((i, index.sentences[i].text) for i in order if 0 <= i < len(index.sentences))
@@ -116,7 +116,7 @@ def row(tokenizer: Any, pair: Pair) -> Row:
 
 
 def claim_at(text: str, start: int, end: int) -> Span | None:
-    """The claim of a draft at `start` to `end`; None where no sentence stands there."""
+    """The claim of a draft at `start` to `end`; None if there is no sentence."""
     for sentence in sentences(text):
         if sentence.span.start <= start < sentence.span.end:
             there = [p for p in parts(read_one(sentence)) if p.start < max(end, start + 1)]
@@ -158,7 +158,7 @@ def pairs(
 
 
 def other_sentences(found: Sequence[Visit], rng: random.Random, count: int) -> list[str]:
-    """Sentences of the notes without a number, to stand in a note that they are not of."""
+    """Sentences of the notes without a number, to be planted in other notes."""
     held = [s.text for v in found for s in sentences(v.note)]
     plain = [t for t in held if 4 <= len(t.split()) <= 14 and not any(c.isdigit() for c in t)]
     return rng.sample(plain, min(count, len(plain))) or list(INVENTED)
@@ -182,7 +182,7 @@ def against_talk(p: Planted, note: str, index: Index) -> Iterator[Pair]:
 
 
 def against_note(p: Planted, note: str) -> Iterator[Pair]:
-    """Claim and note, each edited or not: what is alike is the same."""
+    """Claim and note, each edited or not: label `same` if they are alike."""
     versions = ((p.draft, p.end), (note, p.start + len(p.was)))
     for text, end in versions:
         at = claim_at(text, p.start, end)

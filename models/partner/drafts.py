@@ -1,9 +1,9 @@
-"""Every template on ten invented notes: each draft to read, and what can be counted of it.
+"""Drafts with every template on ten invented notes: the drafts to read, and counts of each.
 
     python -m models.partner.drafts A.gguf B.gguf ... [--most 120] [--show FOLDER]
 
-A line a draft: template, note, ending, tokens, seconds to the first token, headings that were asked
-and stand there, claims by label, why it is not usable. With --show the drafts are written to a
+A line a draft: template, note, ending, tokens, seconds to the first token, headings asked for and
+present, claims by label, why it is not usable. With --show the drafts are written to a
 folder, a file a model.
 """
 
@@ -37,7 +37,7 @@ def texts() -> dict[str, str]:
 
 
 def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
-    """A draft, and what can be counted of it."""
+    """A draft, and counts of it."""
     began, times = time.perf_counter(), list[float]()
 
     def tell(event: Event) -> None:

@@ -1,7 +1,7 @@
-"""The training file of the partner: rows of both sets as lines for `edgemed adapt`.
+"""Writes the training file of the partner: rows of both sets as lines for `edgemed adapt`.
 
-A dialogue that is too long is cut at a turn if most of it stays; else its row is left out, because
-an answer to what was cut away teaches to make things up. Both are counted.
+A dialogue that is too long is cut at a turn if most of it stays; otherwise its row is left out,
+because an answer about what was cut away teaches the model to make things up. Both are counted.
 """
 
 import json
@@ -17,11 +17,11 @@ from edgemed.clinic.template import messages
 from models.partner.rows import Row, turns_of
 
 LEAST_SHARE = 0.8
-"""Of the turns of a dialogue, what must stay where it is cut."""
+"""The share of a dialogue's turns that must stay when it is cut."""
 
 
 class Counting(Protocol):
-    """What tells how many tokens a request and an answer have."""
+    """Counts the tokens of a request and its answer."""
 
     def encode(self, messages: tuple[Message, ...], answer: str) -> tuple[list[int], list[int]]: ...
 
@@ -36,7 +36,7 @@ class Chosen:
 
 
 def choose(model: Counting, rows: list[Row], longest: int) -> Chosen:
-    """Every row of at most `longest` tokens with its answer, cut at turns where need be."""
+    """Every row of at most `longest` tokens with its answer, cut at turns if needed."""
     chosen = Chosen()
     for row in rows:
         fitting = next(_fitting(model, row, longest), None)
@@ -51,7 +51,7 @@ def choose(model: Counting, rows: list[Row], longest: int) -> Chosen:
 
 
 def _fitting(model: Counting, row: Row, longest: int) -> Iterator[tuple[Row, int]]:
-    """The row, whole or with fewer and fewer turns, where it has at most `longest` tokens."""
+    """The row, whole or with ever fewer turns, once it has at most `longest` tokens."""
     tokens = length(model, row)
     if tokens <= longest:
         yield row, tokens
@@ -74,7 +74,7 @@ def line(row: Row) -> str:
 
 
 def write(path: Path, rows: list[Row]) -> None:
-    """The file of examples, for its owner's eyes."""
+    """Write the file of examples, which only its owner may read."""
     from edgemed.storage.whole import write_whole
 
     write_whole(path, "".join(line(row) + "\n" for row in rows).encode())

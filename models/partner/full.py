@@ -30,7 +30,7 @@ from edgemed.training.schedule import RunSettings
 from edgemed.training.trainable import load_trainable
 
 RATE = 1e-4
-"""The highest learning rate: a sixth of the adapter's, for every weight moves."""
+"""The highest learning rate: a sixth of the adapter's, because every weight changes."""
 SAVED_EVERY = 900.0
 """Seconds: the state has 16 bytes per weight."""
 
@@ -75,7 +75,7 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
 
 
 def run(args: argparse.Namespace, examples: Path) -> int:
-    """Train, or go on; write WORK/full.gguf and its card."""
+    """Train, or continue; write WORK/full.gguf and its card."""
     out = args.work / "full.gguf"
     torch.set_num_threads(int(args.threads))
     longest = max(args.longest, args.longest_visit)
@@ -105,7 +105,7 @@ def show(now: TrainingProgress) -> None:
 
 
 def say(point: CurvePoint) -> None:
-    """The losses where they are taken."""
+    """A line for each point of the losses."""
     learned, held = ("-" if x is None else f"{x:.4f}" for x in (point.learned, point.held))
     print(
         f"step {point.step}: loss learned {learned}, held out {held}", file=sys.stderr, flush=True
@@ -115,7 +115,7 @@ def say(point: CurvePoint) -> None:
 def finish(
     args: argparse.Namespace, out: Path, base: card.Base, data: Data, training: Whole
 ) -> None:
-    """The model and its card; the model has its name only when it is whole."""
+    """Write the model and its card; the model gets its name only when complete."""
     part = out.with_name(f"{out.stem}.part.gguf")
     try:
         quantize(args.model, part, "F32", threads=int(args.threads), replace=True)

@@ -1,11 +1,11 @@
-"""First figures of the partner: MTS-Dialog's validation rows, drafted, scored and checked.
+"""Measures the partner on MTS-Dialog's validation rows: drafts, scores and checks them.
 
     python -m models.partner.measure A.gguf B.gguf ... --data ../shared/data/clinical --rows 40
 
 The section's header is given in the prompt, as `edgemed summarize --template visit-section
 --field section=...` does. Drafts are greedy. ROUGE is rouge-score's with its stemmer, F averaged
 over rows, an empty answer counts 0. Contradictions: claims that edgemed's checks call contradicted,
-of all claims; not found: the same for claims that the dialogue does not hold; omissions: facts of
+of all claims; not found: the same for claims that the dialogue lacks; omissions: facts of
 the dialogue that a draft lacks, a row. The rows are drawn by a seed. Prints figures, never a text.
 """
 
@@ -44,7 +44,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def rows_of(data: Path, count: int) -> list[Row]:
-    """`count` validation rows, drawn by the seed; fewer rows are the first of more."""
+    """`count` validation rows, drawn by the seed; a larger count includes a smaller one."""
     rows = read_rows(data, "mts-dialog", "validation")
     return random.Random(SEED).sample(rows, len(rows))[:count]
 
@@ -83,12 +83,12 @@ def figures(rows: Sequence[Row], drafts: Sequence[tuple[str, str]]) -> dict[str,
 
 
 def counted(reviews: Sequence[Review]) -> dict[str, int]:
-    """How often each reason stands above a draft."""
+    """How many drafts have each reason above them."""
     return dict(Counter(reason for found in reviews for reason in found.unusable))
 
 
 def mean(values: Sequence[float]) -> float:
-    """To four digits; 0 of nothing."""
+    """The mean to four digits; 0 if there are none."""
     return round(sum(values) / len(values), 4) if values else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Rows of MTS-Dialog and ACI-Bench as what edgemed's templates ask, and the answer to it.
+"""Rows of MTS-Dialog and ACI-Bench as requests by edgemed's templates, with their answers.
 
 The mapping is in mapping.toml: which template, and which words for a header or a heading.
 """
@@ -23,7 +23,7 @@ Part = Literal["training", "validation"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One dialogue, the template that asks, filled, and the answer that a clinician wrote."""
+    """One dialogue, the filled template of the request, and the answer that a clinician wrote."""
 
     place: str
     dialogue: str
@@ -36,7 +36,7 @@ class Row:
         return parse(self.dialogue)
 
     def shortened(self, turns: int) -> "Row":
-        """The row with the first `turns` turns alone."""
+        """The row with only the first `turns` turns."""
         return replace(self, dialogue="\n".join(turns_of(self.dialogue)[:turns]))
 
 
@@ -56,7 +56,7 @@ def turns_of(dialogue: str) -> list[str]:
 def renamed(note: str, headings: Mapping[str, str], sections: tuple[str, ...]) -> str:
     """A note under the headings `sections`; "not stated" where it has nothing for one.
 
-    What stands before its first known heading is left out.
+    Text before its first known heading is left out.
     """
     found: dict[str, list[str]] = {section: [] for section in sections}
     under: list[str] | None = None

@@ -1,9 +1,9 @@
-"""Put a trained partner into the package: adapter in F16, its card, its hash in the model's card.
+"""Puts a trained partner into the package: adapter in F16, its card, its hash in the model's card.
 
     python -m models.partner.ship FOLDER --figures FIGURES.jsonl --t 0.5
 
 FOLDER is what models.partner.train wrote. Figures are lines of models.partner.measure. The card
-says what was learned from, under which licence, how, how well, and what it must not be used for.
+states the training data and their licence, settings, results, and what it must not be used for.
 """
 
 import argparse
@@ -31,7 +31,7 @@ NOT_FOR = (
 
 
 def shipped(work: Path) -> bytes:
-    """The adapter as it is put into the package."""
+    """The adapter as it ships."""
     found = read_adapter(work / "partner.gguf")
     sources = " and ".join(about["source"] for about in read_json(work / "rows.json").values())
     about = {**found.about, "licence": LICENCE, "learned_from": sources, "not_for": NOT_FOR[0]}
@@ -62,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def with_partner(text: str, sha256: str, t: float) -> str:
-    """The model's card with the partner of this hash, in place of an earlier one."""
+    """The model's card with the partner of this hash instead of an earlier one."""
     text = re.sub(r"(?s)\n\[partner\].*?(?=\n\[|\Z)", "", text).rstrip("\n")
     text = re.sub(r"(?m)^t = .*\n", "", text)
     partner = f'[partner]\nfile = "{NAME}.gguf"\nsha256 = "{sha256}"\nout_type = "Q8_0"\n'

@@ -1,10 +1,10 @@
-"""Train the clinical partner of SmolLM2-135M-Instruct: public dialogues through `edgemed adapt`.
+"""Trains the clinical partner of SmolLM2-135M-Instruct: public dialogues through `edgemed adapt`.
 
     python -m models.partner.train MODEL.gguf --data ../shared/data/clinical --work FOLDER
 
 Writes FOLDER/examples.jsonl (dialogues of the sets: keep it out of any repository), says how many
-rows were kept, cut and left out, then runs `edgemed adapt` on it, which a second call goes on with
-after a stop. The adapter is FOLDER/partner.gguf, its card beside it. With --full all weights are
+rows were kept, cut and left out, then runs `edgemed adapt` on it; a second call continues after a
+stop. The adapter is FOLDER/partner.gguf, its card beside it. With --full all weights are
 trained instead, to a model FOLDER/full.gguf in F32, for experiments: it is not shipped.
 """
 
@@ -37,13 +37,13 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     add("--batch-tokens", default="3000", metavar="N")
     add("--held-out", default="0.03", metavar="X")
     add("--threads", default="1", metavar="N")
-    add("--compute", default="float32", help="float32, or bf16 where the processor multiplies it")
+    add("--compute", default="float32", help="float32, or bf16 where the processor supports it")
     add("--full", action="store_true", help="train all weights, in F32, instead of an adapter")
     return parser.parse_args(words)
 
 
 def chosen(args: argparse.Namespace) -> dict[str, Chosen]:
-    """The rows of each set that are learned from."""
+    """The rows of each set to learn from."""
     longest = dict(zip(SETS, (args.longest, args.longest_visit), strict=True))
     settings = EngineSettings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
     model = start(settings)
@@ -54,7 +54,7 @@ def chosen(args: argparse.Namespace) -> dict[str, Chosen]:
 
 
 def about(found: dict[str, Chosen], args: argparse.Namespace) -> dict[str, Any]:
-    """What was chosen, for the card: counts alone."""
+    """What was chosen, for the card: only counts."""
     longest = dict(zip(SETS, (args.longest, args.longest_visit), strict=True))
     return {
         name: {

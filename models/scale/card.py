@@ -1,4 +1,4 @@
-"""Write the card of the scale models: what they are, learned and can do, from the files of a run.
+"""Writes the card of the scale models, what they are, learned and can do, from the files of a run.
 
     python models/scale/card.py --work DIR --to FOLDER
 
@@ -47,7 +47,7 @@ def tokens(run: Run) -> int:
 
 
 def lengths(run: Run) -> str:
-    """How many of the tokens stood in rows of which length."""
+    """How many of the tokens were in rows of each length."""
     parts = by_length(run)
     return ", ".join(f"{n / 1e6:.2f} M in rows of {length:,}" for length, n in parts.items())
 
@@ -83,7 +83,7 @@ def hash_row(path: Path) -> str:
 
 
 def run_row(run: Run, log: list[Label]) -> str:
-    """Steps, tokens and time; a run that was stopped logs its seconds from each start anew."""
+    """Steps, tokens and time; a run that was stopped logs its seconds from each start."""
     seconds = [line["seconds"] for line in log]
     ends = [a for a, b in zip(seconds, [*seconds[1:], 0], strict=True) if b < a or b == 0]
     return f"| {run.name} | {log[-1]['step']} | {tokens(run) / 1e6:.2f} M | {sum(ends) / 60:.1f} |"

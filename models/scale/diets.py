@@ -1,7 +1,7 @@
 """What a model is fed: documents of token ids with the weight of each, packed into rows.
 
 Weight 0 marks tokens that are only read. Copying and recall on random tokens come first in a base's
-diet: without them nothing that rests on copying is learned at this size.
+diet: without them nothing that depends on copying is learned at this size.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def layout(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]
 
 
 def report(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
-    """An everyday text of which unlike lines are kept, in any format."""
+    """An everyday text of which lines of several kinds are kept, in any format."""
     item = draw_report(rng)
     return answered(pieces, item.prompt, item.answer)
 

@@ -1,4 +1,4 @@
-"""Score a GGUF file on the three axes through llama.cpp.
+"""Scores a GGUF file on the three axes through llama.cpp.
 
 python models/scale/evaluate.py FILE... --count 200 --split dev
 """

@@ -1,7 +1,7 @@
 """Sentences of any text, copied under a demanded format, as no summary ever is.
 
-Were formats seen on everyday texts alone, a format would come to mean "nothing clinical here". The
-base alone reads these; neither fine-tune does.
+If formats were seen on everyday texts only, a format would come to mean "nothing clinical here".
+Only the base reads these; neither fine-tune does.
 """
 
 from random import Random

@@ -4,7 +4,7 @@
 
 Quantizes and merges the F16 exports with edgemed and scores every file through llama.cpp, one on
 each core. Controls and few-shot models are scored where they exist. One line of DIR/results.jsonl
-for each; what stands there is not measured again, so the command can be stopped and given again.
+for each; what is there is not measured again, so the command can be stopped and run again.
 DIR/worths.jsonl holds what every single answer was worth, in hundredths, for paired comparisons.
 """
 
@@ -37,7 +37,7 @@ SPLITS: tuple[Split, ...] = ("dev", "test")
 METHODS = ("linear", "slerp", "task_arithmetic")
 TYPES = ("F16", "Q8_0", "Q6_K", "Q4_K_M")
 ITEMS = 4  # seed of the questions: 1 to 3 were opened before the present weights
-MERGING = "merging-"  # how folders of merges begin that live as long as a score takes
+MERGING = "merging-"  # prefix of folders of merges, which are deleted after scoring
 
 
 class Cell(NamedTuple):
@@ -50,7 +50,7 @@ class Cell(NamedTuple):
 
 
 def write(recipe: Recipe, out: Path) -> Path:
-    """Carry a recipe out."""
+    """Run a recipe."""
     run_plan(plan_merge(recipe, out, logical_cores(), None, out.exists()))
     return out
 
@@ -124,12 +124,12 @@ class Terms(NamedTuple):
 
     @property
     def label(self) -> Label:
-        """What the lines of all files say alike."""
+        """The fields that the lines of all files share."""
         return {"split": self.split, "questions": ITEMS, "count": self.items}
 
 
 def scored(job: Job, terms: Terms) -> dict[str, list[float]]:
-    """The worth of a file's answers by axis; a merged file lives as long as that takes."""
+    """The worth of a file's answers by axis; a merged file is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix=MERGING, dir=terms.work) as folder:
         if job.cell:
             path = merged(terms.work, job.cell, Path(folder))
@@ -182,7 +182,7 @@ def carry_out(jobs: list[Job], terms: Terms, workers: int) -> None:
 
 
 def end_with_parent() -> None:
-    """A worker whose parent was killed ends too, in place of waiting for ever."""
+    """Make a worker end when its parent was killed, instead of waiting forever."""
 
     def watch() -> None:
         parent = parent_process()

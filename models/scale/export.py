@@ -1,4 +1,4 @@
-"""Write a checkpoint as a GGUF file that llama.cpp loads: architecture llama, SPM vocabulary.
+"""Writes a checkpoint as a GGUF file that llama.cpp loads: architecture llama, SPM vocabulary.
 
     python models/scale/export.py --work DIR --name clinical --type Q8_0 -o FILE
 
@@ -29,7 +29,7 @@ TITLES = {"base": "Base", "clinical": "Clinical", "instruct": "Instruct"}
 def export(
     weights: dict[str, torch.Tensor], pieces: Pieces, name: str, kind: str, out: Path
 ) -> None:
-    """Write one GGUF file, under a temporary name until it is whole."""
+    """Write one GGUF file, under a temporary name until it is complete."""
     part = out.with_suffix(".part")
     writer = gguf.GGUFWriter(str(part), "llama")
     tensor_type, file_type = TYPES[kind]

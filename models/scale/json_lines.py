@@ -1,4 +1,4 @@
-"""Files of one JSON object per line, added to as results come; a kill costs the last line alone."""
+"""Files of one JSON object per line, appended as results come; a kill loses only the last line."""
 
 import json
 import os
@@ -9,7 +9,7 @@ Label = dict[str, Any]
 
 
 def known(path: Path) -> list[Label]:
-    """The whole lines of a file; of two lines on one thing the later."""
+    """The complete lines of a file; of two lines about the same thing the later."""
     if not path.exists():
         return []
     whole, _, _ = path.read_text("utf-8").rpartition("\n")
@@ -22,7 +22,7 @@ def label_of(line: Label) -> str:
 
 
 def add(path: Path, line: Label) -> None:
-    """Append one line, in the place of one that was torn."""
+    """Append one line, over an incomplete last one."""
     data = path.read_bytes() if path.exists() else b""
     if not data.endswith(b"\n") and data:
         os.truncate(path, data.rfind(b"\n") + 1)

@@ -1,11 +1,11 @@
-"""Make the scale models and the figures about them, from nothing, with one command.
+"""Makes the scale models and the figures about them, from nothing, with one command.
 
     python models/scale/make.py --work DIR [--with controls few-shot grid] [--to FOLDER]
 
 Trains one base and, for each seed, a clinical and an instruct model; writes the trio of the first
 seed and its card to FOLDER; scores linear merges of Q8_0 files, and with `grid` all methods and
-types. Every step is skipped when its result stands in DIR, and a training run goes on from its last
-checkpoint, so the command can be stopped and given again; a changed runs.py wants another DIR.
+types. Every step is skipped when its result is in DIR, and a training run continues from its last
+checkpoint, so the command can be stopped and run again; a changed runs.py needs another DIR.
 `--part 0.004 --count 4` tries the whole chain.
 """
 
@@ -28,7 +28,7 @@ TUNED = tuple(of_seed(name, seed) for seed in SEEDS for name in PARENTS[:2])
 
 
 def script(name: str, *arguments: str) -> None:
-    """Run a script of this folder; its failure ends everything."""
+    """Run a script of this folder; if it fails, everything ends."""
     subprocess.run([sys.executable, str(HERE / name), *arguments], check=True, env=quiet_threads())
 
 

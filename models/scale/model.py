@@ -1,4 +1,4 @@
-"""The scale model in torch: a small llama, laid out so that llama.cpp reads it as it is.
+"""The scale model in torch: a small llama, laid out so that llama.cpp reads it unchanged.
 
 Every matrix dimension is a multiple of 256, so every K-quant format applies. Rotary embeddings turn
 neighbouring pairs (2i, 2i+1), as ggml's plain RoPE does: no row of Q or K is permuted at export.

@@ -1,4 +1,4 @@
-"""Clinical prompts as met in use: line breaks, headings, the product's own prompt around a note.
+"""Clinical prompts as in real use: line breaks, headings, the product's own prompt around a note.
 
 For training only; the examination asks in the plain form.
 """

@@ -1,4 +1,4 @@
-"""What results.jsonl says: Markdown tables, a plot (SVG), and the sweep as data for the package.
+"""Reports results.jsonl: Markdown tables, a plot (SVG), and the sweep as data for the package.
 
 python models/scale/report.py --work DIR --split test --plot docs/pictures/scale-models.svg
 """
@@ -71,7 +71,7 @@ def singles(lines: list[Line]) -> str:
 def data(lines: list[Line]) -> str:
     """The grid as lines of JSON, the shipped files' curve first, and it is shown first.
 
-    The parents stand once for each method that was measured.
+    The parents appear once for each method that was measured.
     """
     rows = []
     for (kind, method, t), seeds in files(lines).items():

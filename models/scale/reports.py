@@ -1,7 +1,7 @@
 """Everyday reports: texts of which short lines of several kinds are kept, in any format.
 
-The texts of `everyday_words` ask for lists of like things. A summary holds unlike lines in a fixed
-order, each with words of its own, so these teach to do that under a format as well: on journeys,
+The texts of `everyday_words` ask for lists of like things. A summary has lines of several kinds in
+a fixed order, each in its own words, so these teach to do that under a format as well: on journeys,
 orders, jobs, homes, questions and the topics of report_topics, never on anything clinical. For
 training only.
 """

@@ -4,8 +4,8 @@
 
 Takes t from the dev split (the smaller of the two shares kept is largest there) and compares on the
 test split. Every file answers the same questions, so answers are paired: the mean over seeds for
-each question, then a percentile bootstrap (Efron 1979) over questions. How far seeds lie apart is
-said beside it.
+each question, then a percentile bootstrap (Efron 1979) over questions. The spread over seeds is
+shown beside it.
 """
 
 import argparse

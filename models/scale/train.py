@@ -1,4 +1,4 @@
-"""Train one configuration of runs.py, with checkpoints: stopped at any step, it goes on from there.
+"""Trains one configuration of runs.py, with checkpoints: it can stop at any step and continue.
 
     python models/scale/train.py base --work DIR
 
@@ -100,7 +100,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def start_of(run: Run, work: Path) -> tuple[Llama, list[torch.optim.Optimizer], int]:
-    """The model, its optimizers and the step to go on with."""
+    """The model, its optimizers and the step to continue with."""
     torch.manual_seed(run.seed)
     model = Llama(Shape()).to(device())
     if run.parent:

@@ -1,4 +1,4 @@
-"""Chooses the step d of a block, a half of which the scales of its parts become whole multiples.
+"""Chooses the step d of a block, a float16; the scales of its parts become whole multiples of it.
 
 Part p has its value at fits[row * p + values] and the weight of its error at fits[row * p +
 weights], vectors of 16 floats, one block per lane; multiples are lowest..highest. Tries the value

@@ -30,7 +30,7 @@ async def test_an_adapter_is_tried_and_kept_on_the_models_screen(tmp_path: Path)
         await press(pilot, "f2", "down", "l")
         pilot.app.screen.query_one("#name", Input).value = str(nothing)
         await press(pilot, "enter")
-        await shown(pilot, "said", lambda w: "the model computes what it does without it" in w)
+        await shown(pilot, "said", lambda w: "does not change what the model computes" in w)
         assert library.read_library().entries[1].adapter == ""
         await press(pilot, "l")
         pilot.app.screen.query_one("#name", Input).value = f"{style}:0.5"

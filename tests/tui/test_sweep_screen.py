@@ -103,7 +103,7 @@ async def test_a_sweep_is_drawn_and_read_off_at_its_best_t(tmp_path: Path) -> No
         assert "▲ form" in legend
         verdict = await shown(pilot, "best", bool)
         assert "Best t = 0.6: each score keeps at least 80% of its best (facts least)" in verdict
-        assert "Rule: the t at which the axis that loses most" in verdict
+        assert "Rule: the t whose weakest axis keeps most" in verdict
         assert "[t = 0.6]   facts 0.72 (0.66 to 0.78)" in await shown(pilot, "read", bool)
         await press(pilot, "right")
         await shown(pilot, "read", lambda words: "t = 0.7" in words)

@@ -9,7 +9,7 @@ import re
 from edgemed.errors import LOG_LINE
 
 OPTIONS = (
-    ("again with the noise that is usual", "noise", "leave out --noise"),
+    ("again with the default noise", "noise", "leave out --noise"),
     ("all the same", "force_broken", "--force-broken"),
     ("another (file )?name", "name", "--name NAME"),
     ("another (file|folder)", "out", "--out"),

@@ -50,7 +50,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_taken(mention: Mention, said: Said) -> bool:
-    """A drug in a list of medications, or behind a word that gives it and none that keeps it."""
+    """A drug in a list of medications, or after a word of taking it and no word of avoiding it."""
     text, start = said.sentence.text, mention.span.start - said.sentence.span.start
     if mention.polarity != "yes" or NOT_TAKEN.search(text, 0, start):
         return False

@@ -25,7 +25,7 @@ NEARBY = 40  # characters from a finding to where it is
 DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower".split())
 CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
-COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
+COVERED = 0.75  # share of a phrase's weight that a source sentence must have to be about the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
 LABEL = re.compile(r"[^:.]{1,48}:\s")
@@ -48,7 +48,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 def is_verbatim(said: Said, mention: Mention, source: Source) -> bool:
     """Whether the source has the same words from a denial up to the mention.
 
-    `No other suspicious moles` is then said as it is there, however either is read.
+    `No other suspicious moles` then says the same on both sides, however it is read.
     """
     words = [w for w in said.words if w.start < mention.span.end]
     denials = [i for i, w in enumerate(words) if w.lower in DENIALS and w.end <= mention.span.start]
@@ -167,7 +167,7 @@ def _outweighed(
 
 
 def _phrases(said: Said, source: Source) -> Iterator[Flag]:
-    """Phrases that every source sentence speaking of the same denies where the draft does not."""
+    """Phrases that every source sentence about the same thing denies and the draft does not."""
     for phrase in _segments(said):
         if all(m.context.historical for m in phrase):
             continue

@@ -1,8 +1,8 @@
 """What the draft says about a thing, compared with what the source says about the same thing.
 
-Severity, course, level, and whether a drug goes on: each cue of the draft is compared with the
-source's cues of the same attribute that are said of the same things. It contradicts where the
-best of the opposite speaks clearly more of the same than the best of its own. Some words are too
+Severity, course, level, and whether a drug is continued: each cue of the draft is compared with the
+source's cues of the same attribute that are said of the same things. It is contradicted if the best
+opposite cue shares clearly more of them than the best cue of the same value. Some words are too
 serious to pass where the source has nothing like them. Knows no drug by name.
 """
 
@@ -73,11 +73,11 @@ GRAVE: dict[str, frozenset[str]] = {
     "certainty": frozenset(("stated",)),
     "status": frozenset(("stopped", "held", "increased", "decreased", "resolved")),
 }
-"""Values that are flagged where the source says nothing of the kind about the same thing."""
+"""Values that are flagged if the source says nothing like them about the same thing."""
 SAYS = {"trend": "course"}
 LEAST = 0.3  # share of what a cue is said of that the source's must share to contradict
-SPOKEN = 0.5  # how much less words of talk bear out, for they mean many things
-CLEARLY = 0.6  # share of the opposite's binding below which the own value's is outweighed
+SPOKEN = 0.5  # how much less words of talk support, because they mean many things
+CLEARLY = 0.6  # share of the opposite cue's overlap below which its own is outweighed
 
 
 OF_DRUGS = frozenset(("started", "held", "increased", "decreased", "continued", "current"))
@@ -96,7 +96,7 @@ FACTOR = re.compile(r"\s*(?:by|with|when|while|during|after|on|in|at)\b", re.I)
 
 
 class Bound(NamedTuple):
-    """A cue of the source and how much of what the draft's is said of it shares."""
+    """A cue of the source, and how much of what the draft's cue is said of it shares."""
 
     share: float
     cue: Cue
@@ -133,7 +133,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_part_of_name(said: Said, cue: Cue) -> bool:
-    """Whether the word says nothing beside the name: `low mood`, `COPD exacerbation`, or is of a
+    """Whether the word adds nothing to the name: `low mood`, `COPD exacerbation`, or is of a
     turn that has not come: `review if worsening`.
     """
     text, start = said.sentence.text, said.sentence.span.start
@@ -195,7 +195,7 @@ def bound(
         if not share:
             continue
         if other.spoken and other.value != value and value in ENDED:
-            continue  # `okay` bears out no stop
+            continue  # `okay` supports no stop
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
         elif (source.said[i].asks and attribute != "effect") or (
@@ -215,7 +215,7 @@ def subject(cue: Cue) -> tuple[str, ...]:
 
 
 def severity_of(said: Said, cue: Cue) -> Severity:
-    """Major where it is said of a drug's going on."""
+    """Major if it is about whether a drug is continued."""
     drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
     return "major" if cue.attribute == "status" and drugs & set(cue.of) else "minor"
 

@@ -15,7 +15,7 @@ BIRTHS = re.compile(r"\bG\d+,? ?P\d+\b")
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each code that the source has otherwise."""
+    """One flag for each code that differs from the source's."""
     text, offset = said.sentence.text, said.sentence.span.start
     for match in WRITTEN.finditer(text):
         known = {code for code in source.levels if code[0] == match["letter"]}

@@ -16,7 +16,7 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import content, stem
 
-FRAME = (  # words of the frame, not of what is in it
+FRAME = (  # words of the phrase, not of what is concluded
     "treatment plan therapy obtain perform consult discussed view views imaging testing test tests "
     "treat treated treating determine evaluation evaluate severe mild moderate suspected possible "
     "per following received additional appropriate continued daily acute chronic next step"
@@ -40,7 +40,7 @@ ENDS = re.compile(r"\b(?:to|for|after|because|which|who|since|until|given|as|by|
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """At most one flag: for the first conclusion with words of which the note has no form."""
+    """At most one flag: for the first conclusion with words that the note has in no form."""
     text, offset = said.sentence.text, said.sentence.span.start
     if source.is_talk or not source.said or is_stock(text):
         return
@@ -51,14 +51,14 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             new = [w for w in content(new) if w.stem not in WEAK and is_new(w, said, source)]
             if new:
                 words = ", ".join(dict.fromkeys(w.lower for w in new))
-                reason = f"the draft concludes this in words that are nowhere in the note: {words}"
+                reason = f"concluded or ordered in the draft, but nowhere in the note: {words}"
                 span = Span(new[0].start, new[-1].end)
                 yield Flag("conclusion", "not found", "minor", reason, span)
                 return
 
 
 def named(match: re.Match[str], behind: bool) -> tuple[int, int]:
-    """Where the thing concluded is named: up to the first small word behind it."""
+    """Where the thing concluded is named: up to the first small word after it."""
     start, end = match.span("what")
     stop = ENDS.search(match["what"], 1) if behind else None
     return start, start + stop.start() if stop else end

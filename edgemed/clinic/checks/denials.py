@@ -1,7 +1,7 @@
-"""Plain words that the draft says and the source denies of the same thing, or the other way round.
+"""Plain words that the draft affirms and the source denies of the same thing, or the reverse.
 
-`He has iced it since`, `a diuretic is needed`: what no list names is told by its company. The
-sentence of the source that shares most of it decides; the denial must be right beside the word.
+`He has iced it since`, `a diuretic is needed`: words in no list are recognized by their context.
+The sentence of the source that shares most of it decides; the denial must be right beside the word.
 """
 
 import re
@@ -23,7 +23,7 @@ from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import STOP, stem
 
 KINDS = ("word", "drug", "procedure")
-# Words of notes that say nothing by themselves, and those of them that do.
+# Common words of notes that say something by themselves, and further ones that do not.
 SAID = frozenset(
     map(stem, "need help change start work use better worse seen see admit feel".split())
 )
@@ -34,7 +34,7 @@ _EMPTY = (
 EMPTY = WEAK - SAID | SOME | frozenset(map(stem, _EMPTY.split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
-BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
+BESIDE = 40  # characters before a word in which `difficulty` or `unable` apply to it
 BEFORE = re.compile(
     r"(?:\b(?:not|never|no|cannot|without|denie[sd]|unable to|neg(?:ative)? for|free of)|n't)\s+"
     r"(?P<between>(?:\w+\s+){0,4})$",
@@ -44,7 +44,7 @@ BEFORE = re.compile(
 HARDLY = re.compile(
     r"\b(?:difficult\w*|trouble|hard|unable|inability|struggl\w+|problems?)\b", re.I
 )
-# A word that its sentence is about: right behind the subject and its small words.
+# A word that its sentence is about: right after the subject and its small words.
 MAIN = re.compile(
     r"(?:^|\b(?:he|she|they|patient|it|this|that|these)\b)"
     r"(?:\s+(?:\w+ly|also|has|have|had|is|are|was|were|been|being|did|does|do|can|will|would|go|went"
@@ -77,7 +77,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def state(mention: Mention) -> Polarity:
-    """Whether the word is said to be so or not, within a condition too (`if it does not help`)."""
+    """Whether the word is affirmed or denied, within a condition too (`if it does not help`)."""
     if mention.context.hypothetical and mention.polarity == "open":
         return "no" if mention.context.negated else "yes"
     return mention.polarity
@@ -98,7 +98,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     if len(company) < 2 and not (any(map(source.is_listed, company)) or is_short(said, company)):
         return None
     scored = [(source.kept(company, i), i, m) for i, m in there]
-    under = mention.context.hypothetical  # one said under a condition, the other not: surely alike
+    under = mention.context.hypothetical  # one said under a condition, the other not
     scored = [s for s in scored if s[2].context.hypothetical == under or s[0] >= SURELY]
     against = [a for a in scored if state(a[2]) == OPPOSITE[here]]
     here_at = places_of(said, mention)
@@ -117,7 +117,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
 
 
 def is_short(said: Said, company: Collection[str]) -> bool:
-    """Whether the sentence has no other words than the company: `Admitted to the hospital.`"""
+    """Whether the sentence has no words besides the context: `Admitted to the hospital.`"""
     return bool(company) and len({m.concept.name for m in said.mentions}) <= len(company) + 1
 
 
@@ -139,6 +139,6 @@ def is_denied(denied: Said, at: Mention, other: Said, beside: Mention) -> bool:
 
 
 def is_hardly(said: Said, mention: Mention) -> bool:
-    """Whether the sentence says of the word that it is hardly so."""
+    """Whether the sentence nearly denies the word."""
     start = mention.span.start - said.sentence.span.start
     return HARDLY.search(said.sentence.text, max(0, start - BESIDE), start) is not None

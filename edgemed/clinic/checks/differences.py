@@ -18,7 +18,7 @@ MORE = re.compile(r"\b(?:gain\w*|up|rose|risen|increas\w+|grew|grown|larger|tall
 NOW = re.compile(
     r"\b(?:today|now|current\w*|present\w*|at discharge|this (?:visit|morning))\b", re.I
 )
-HALF = 0.5  # of the last place written, by which a difference may be off
+HALF = 0.5  # units of the last place written, by which a difference may be off
 
 
 def is_difference(quantity: Quantity, said: Said, source: Source) -> bool:
@@ -48,7 +48,7 @@ def in_time(dimension: str, source: Source) -> list[float]:
 
 
 def _is_now(said: Said, quantity: Quantity) -> bool:
-    """Whether the sentence says nearest to this value that it is of today."""
+    """Whether the words nearest to this value say that it is today's."""
     gaps = [
         (min(abs(q.span.start - m.end() - said.sentence.span.start),
              abs(m.start() + said.sentence.span.start - q.span.end)), q is quantity)
@@ -60,6 +60,6 @@ def _is_now(said: Said, quantity: Quantity) -> bool:
 
 
 def places_of(quantity: Quantity) -> int:
-    """Digits behind the point."""
+    """Digits after the point."""
     written = re.match(r"\d+[.,](\d+)", quantity.text)
     return len(written[1]) if written else 0

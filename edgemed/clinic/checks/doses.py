@@ -53,7 +53,7 @@ def is_comparable(dose: Quantity, other: Quantity) -> bool:
 
 
 def pairs(said: Said) -> Iterator[tuple[Mention, Quantity]]:
-    """Each dose with the drug before it in the sentence (or, without one, right behind it)."""
+    """Each dose with the drug before it in the sentence (or, without one, right after it)."""
     drugs = [m for m in said.mentions if m.concept.kind == "drug"]
     for quantity in said.quantities:
         if quantity.implied or quantity.unit is None or not may_be_dose(quantity):

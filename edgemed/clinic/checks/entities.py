@@ -34,7 +34,7 @@ PLAIN = frozenset(
     deformity""".split()
 ) | {"blood pressure", "body temperature"}
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
-NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
+NEARED = 0.42  # cosine from which a phrase counts as found; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
 CLAUSE_NEARED = 0.45  # the same of all that is said of a symptom, where the source is talk
 ALIKE = 0.65  # share of letters from which one name may be taken for another
@@ -47,7 +47,7 @@ PART = re.compile(
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each thing said to be so that no words of the source name."""
+    """One flag for each thing that is affirmed and that no words of the source name."""
     label = LABEL.match(said.sentence.text)
     start = said.sentence.span.start + (label.end() if label else 0)
     for mention in said.mentions:
@@ -69,7 +69,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def kind_of(mention: Mention) -> str:
-    """What the reason calls it; what is measured is not a procedure."""
+    """Its kind in the reason; a measurement is not a procedure."""
     return "measurement" if mention.concept.name in measurements() else mention.concept.kind
 
 
@@ -180,7 +180,7 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
 def _is_told_otherwise(said: Said, mention: Mention, source: Source) -> bool:
     """Whether talk comes near the symptom's own part of the sentence: `felt unsteady on her feet`.
 
-    A part that names something else is near for that, and one that names nothing beside the
+    A part that names something else is near for that, and one that names nothing besides the
     symptom says no more than its name: `he reports hemoptysis` must not pass for a cough.
     """
     if not source.is_talk or mention.concept.kind not in ("finding", "procedure"):
@@ -199,7 +199,7 @@ def _is_told_otherwise(said: Said, mention: Mention, source: Source) -> bool:
 
 
 def part_around(said: Said, at: Span) -> Span:
-    """The stretch between commas and conjunctions in which something stands."""
+    """The stretch between commas and conjunctions around something."""
     start = said.sentence.span.start
     cuts = [(m.start() + start, m.end() + start) for m in PART.finditer(said.sentence.text)]
     low = max((end for _, end in cuts if end <= at.start), default=start)
@@ -208,7 +208,7 @@ def part_around(said: Said, at: Span) -> Span:
 
 
 def is_another(mention: Mention, i: int, source: Source) -> bool:
-    """Whether a sentence near a disease names one spelled much alike, by which it is near."""
+    """Whether a sentence is near a disease only because it names one that is spelled much alike."""
     name = mention.concept.name
     return mention.concept.kind == "disease" and any(
         m.concept.kind == "disease" and is_alike(name, m.concept.name)

@@ -1,4 +1,4 @@
-"""How often, beside the regimens of drugs: habits, attacks, exercises, and drugs without a dose."""
+"""How often, outside drug regimens: habits, attacks, exercises, and drugs without a dose."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{words} in the draft; the note has {there}"
             yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
         elif not holders and not is_denied(rate, said):
-            reason = f"{words}: nothing in the note is that often"
+            reason = f"{words}: this frequency is not in the note"
             yield Flag("frequency", "not found", severity, reason, rate.span)
 
 

@@ -1,6 +1,6 @@
 """How serious a flag is, by the harm that the error would do.
 
-A check says how sure it is; this says what is at stake: an allergy, a drug that thins the blood, a
+A check says how sure it is; this says what is at stake: an allergy, an anticoagulant, a
 denied finding on which the note's own assessment rests.
 """
 
@@ -25,7 +25,7 @@ def weighed(flag: Flag, said: Said, source: Source) -> Flag:
 
 
 def is_of_an_allergy(flag: Flag, said: Said) -> bool:
-    """Whether the flag is of the allergy or of what may cause one, and of no other finding."""
+    """Whether the flag is about the allergy or what may cause one, and about no other finding."""
     flagged = [
         m.concept
         for m in said.mentions
@@ -59,6 +59,6 @@ def is_grave(flag: Flag, said: Said, source: Source) -> bool:
 
 @cache
 def grave_diagnoses() -> re.Pattern[str]:
-    """Names of diagnoses with which an error does the most harm, alone or with other words."""
+    """Diagnoses with which an error does the most harm, alone or with other words."""
     any_of = "|".join(f"(?:{line})" for line in lines("grave_diagnoses.txt"))
     return re.compile(rf"(?:.*\b)?(?:{any_of})(?:\b.*)?")

@@ -1,7 +1,7 @@
 """What the draft states and the source only calls possible: `possible pneumonia` made pneumonia.
 
-Of what the lists name it counts how every sentence about the same has it; of other words how the
-one sentence has it that is nearly the draft's own.
+For listed concepts all sentences about the same thing count; for other words only the one sentence
+that is nearly the draft's own.
 """
 
 import re
@@ -30,7 +30,7 @@ HEDGED = re.compile(
     r"|if|think|thinks|thought|believe[sd]?|assess|evaluate|risks?|would|should|can)\b",
     re.I,
 )
-# What a clinician thinks it is, which needs no other word of doubt: `Imp: gastroenteritis`.
+# A clinician's impression, which needs no other word of doubt: `Imp: gastroenteritis`.
 IMPRESSION = re.compile(r"\W*(?:imp|impression|d?dx|differentials?)\b\s*[:-]", re.I)
 MAY = re.compile(r"may|might|could", re.I)
 IS = re.compile(r"\s+(?:\w+ly\s+)?(?:be|have|represent|indicate|reflect|suggest|show|mean)\b", re.I)
@@ -61,7 +61,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         there = doubts(said, mention, source, listed)
         if there:
             flagged = flagged or not listed
-            reason = f"{mention.concept.name} is stated in the draft, possible in the note"
+            reason = f"{mention.concept.name} is certain in the draft, only possible in the note"
             yield Flag("certainty", "contradicted", "minor", reason, mention.span, tuple(there))
 
 
@@ -75,7 +75,7 @@ def is_hedged(said: Said, mention: Mention) -> bool:
 
 
 def doubts(said: Said, mention: Mention, source: Source, listed: bool) -> list[Span]:
-    """Where the source doubts it: all places that speak of the same do, or none is given."""
+    """Where the source doubts it; none unless every place about the same thing does."""
     told = [
         (i, m)
         for i, m in source.mentions.get(mention.concept.name, [])
@@ -104,7 +104,7 @@ def is_doubted(said: Said, mention: Mention) -> bool:
 
 
 def is_behind(said: Said, mention: Mention, cue: Cue) -> bool:
-    """Whether the hedge is in front, and is of what is so and not of what will be done."""
+    """Whether the hedge comes before, and is about what is so, not about what will be done."""
     behind = said.sentence.text[cue.span.end - said.sentence.span.start :]
     may = MAY.fullmatch(text_of(said, cue)) is not None
     return mention.span.start >= cue.span.start and not (may and IS.match(behind) is None)
@@ -116,6 +116,6 @@ def text_of(said: Said, cue: Cue) -> str:
 
 
 def is_doubted_word(said: Said, mention: Mention) -> bool:
-    """Whether a hedge stands right before the word."""
+    """Whether a hedge is right before the word."""
     start = mention.span.start - said.sentence.span.start
     return BESIDE.search(said.sentence.text[:start]) is not None

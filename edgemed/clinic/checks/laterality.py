@@ -29,7 +29,7 @@ SURE = 0.6  # share of the opposite side's context that the same side's must rea
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each side that the source gives otherwise, or not at all."""
+    """One flag for each side that differs in the source, or is not there."""
     yield from _doubled(said)
     for sided in said.sides:
         bound = stated(bound_to(sided, source), said, sided, source)
@@ -46,7 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if against:
             yield _contradicted(sided, [s for _, s in against])
         elif not same and is_sideless(sided, source):
-            reason = f"the note does not say {sided.side} of it"
+            reason = f"the note does not say {sided.side} for this"
             yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
@@ -65,7 +65,7 @@ def severity_of(said: Said) -> Severity:
 
 
 def is_on_both(said: Said, sided: Sided) -> bool:
-    """Whether the sentence speaks of the other side too: `right hand, left hand`."""
+    """Whether the sentence mentions the other side too: `right hand, left hand`."""
     return any(s.side in (OTHER[sided.side], "both") for s in said.sides)
 
 
@@ -119,7 +119,7 @@ def stated(
 
 
 def _affirmed(said: Said, sided: Sided) -> bool:
-    """Whether something that the side is said of is said to be so."""
+    """Whether something that the side is said of is affirmed."""
     of = [m for m in said.mentions if m.concept.name in sided.of]
     if not of:
         return not said.asks

@@ -1,4 +1,4 @@
-"""Words and forms that English has only where something is denied, left without their denial.
+"""Words and verb forms that English uses only with a denial, found without one.
 
 `reports any pain`, `he notice the pain`, `other symptoms except for weakness`: whatever the source
 says, a `no` or `does not` may be lost. Looks only at the draft.
@@ -46,7 +46,7 @@ def only_denied() -> re.Pattern[str]:
 
 
 def _lost_denials(said: Said) -> Iterator[Flag]:
-    """`reports any pain`, `reports fever or chills`: English says so of what is denied or asked.
+    """`reports any pain`, `reports fever or chills`: English uses this for what is denied or asked.
 
     Where nothing denies or asks, a `no` may be lost.
     """
@@ -61,7 +61,7 @@ def _lost_denials(said: Said) -> Iterator[Flag]:
 
 
 def _listed(said: Said, match: re.Match[str]) -> bool:
-    """Whether `or` joins findings that are said to be so: both, or one behind `reports`."""
+    """Whether `or` joins findings that are affirmed: both, or one after `reports`."""
     text, offset = said.sentence.text, said.sentence.span.start
     told = [m for m in said.mentions if m.concept.kind in COMPARED]
     before = [m for m in told if 0 <= match.start() + offset - m.span.end <= BESIDE]
@@ -74,7 +74,7 @@ def _listed(said: Said, match: re.Match[str]) -> bool:
 
 
 def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
-    """`He notice the pain`, `it help`: behind one person English has this form after `does not`.
+    """`He notice the pain`, `it help`: with one person English uses this form after `does not`.
 
     Where nothing else asks for the form (`recommended that he take`), a `does not` may be lost.
     """
@@ -127,7 +127,7 @@ BARE_OF_THING = re.compile(
     r"|recur|bother|require|become|come|seem|appear|affect|occur|prevent|respond|tolerate)\b",
     re.IGNORECASE,
 )
-# A verb that is no noun, behind `but` and with what acts in front: `was treated, but improve`.
+# A verb that is no noun, after `but` and a subject: `was treated, but improve`.
 BARE_BEHIND_BUT = re.compile(
     r"(?<=, )but (?:also |still )?(?:interfere|relieve|resolve|radiate|improve|worsen|recur|require"
     r"|become|come|seem|appear|affect|occur|prevent|respond|tolerate|lose|get|give|take|know|think"
@@ -142,14 +142,14 @@ GOVERNS = re.compile(
     re.IGNORECASE,
 )
 
-# Behind these alone `he` may have the form: `we ask that he return`, `does he smoke`.
+# After these alone `he` may have the form: `we ask that he return`, `does he smoke`.
 WISHES = re.compile(
     r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
     r"|propos\w+|instruct\w*|wish\w*|important|essential|necessary|imperative|crucial|lest|should"
     r"|(?:do|does|did|can|could|may|might|must|shall|will|would)\s+$)",
     re.IGNORECASE,
 )
-# Nor has a verb this form behind these, in the same sentence: `able to walk, but lose`.
+# After these a verb may have the form too, in the same sentence: `able to walk, but lose`.
 ASKED_FOR = re.compile(
     r"\b(?:to|do|does|did|can|could|may|might|must|should|shall|will|would|let|make|makes|made"
     r"|they|we|you|i|\w+[^s\W]s (?:are|were|have))\b|n't\b",

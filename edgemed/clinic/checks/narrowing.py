@@ -1,4 +1,4 @@
-"""Whether a denial is of some of a thing only: `no other weakness`, `no significant swelling`.
+"""Whether a denial covers only part of a thing: `no other weakness`, `no significant swelling`.
 
 Such a denial leaves room for the thing itself.
 """
@@ -9,7 +9,7 @@ from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import Word, stem
 
-# Words before a thing with which only some of it is denied.
+# Words before a thing with which only part of it is denied.
 SOME = frozenset(
     map(
         stem,
@@ -23,7 +23,7 @@ LONGEST = 5  # words back from a thing to what narrows it
 
 
 def is_narrower(denied: Said, at: Mention, other: frozenset[str]) -> bool:
-    """Whether the denial of `at` is of a sort of it that the other side, by its stems, lacks."""
+    """Whether the denial of `at` is about a kind of it that the other side, by its stems, lacks."""
     sorts = {word.stem for word in _before(denied, at)} & SOME
     return bool(sorts) and not sorts & other
 

@@ -17,7 +17,7 @@ from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
-MEASURED = {  # what a drug or a laboratory is measured in: an error here is major
+MEASURED = {  # what drugs and laboratory values are measured in: an error here is major
     "mass", "volume", "pressure", "percent", "units", "equivalents", "amount",
     "mass concentration", "amount concentration", "equivalent concentration",
     "activity concentration", "count concentration", "dose per weight", "dose rate",
@@ -65,13 +65,13 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
-            where = "is in another pair in the note" if crossed else "is not in the note"
+            where = "is paired with another number in the note" if crossed else "is not in the note"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
 
 
 def counts_nothing(quantity: Quantity, said: Said) -> bool:
-    """A number word that counts nothing of the patient: `no one`, `ten-point review of systems`."""
+    """A number that counts nothing about the patient: `no one`, `ten-point review of systems`."""
     text, start = said.sentence.text, quantity.span.start - said.sentence.span.start
     is_pronoun = quantity.text.lower() == "one" and NO_ONE.search(text[:start]) is not None
     if text[:start].lower().endswith("type ") and quantity.text in ("1", "2"):
@@ -127,7 +127,7 @@ def by_analyte(said: Said, quantity: Quantity, source: Source) -> list[int]:
 
 
 def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
-    """A number of `every 12 hours` where the source has the drug as often (`b.i.d.`)."""
+    """A number of `every 12 hours` where the source has the same frequency (`b.i.d.`)."""
     often = [
         part.value
         for part in rates(said)
@@ -178,7 +178,7 @@ def is_short(quantity: Quantity) -> bool:
 
 
 def is_crossed(a: Quantity, b: Quantity) -> bool:
-    """Both stand in pairs (`120/80`), and not in the same pair, or not in the same place of it."""
+    """Both are in pairs (`120/80`), and not in the same pair, or not in the same place of it."""
     if a.pair is None or b.pair is None:
         return False
     return a.first != b.first or not same(a.pair, b.pair)
@@ -220,15 +220,15 @@ def is_converted(a: Quantity, b: Quantity) -> bool:
 
 
 def places(quantity: Quantity) -> int:
-    """Digits behind the point, as written or, in words, as read."""
+    """Digits after the point, as written or, in words, as read."""
     written = re.match(r"\d+[.,](\d+)", quantity.text)
     return len(written[1] if written else f"{quantity.values[0]:g}".partition(".")[2])
 
 
 def nearest(said: Said, quantity: Quantity, source: Source, holders: list[int]) -> list[Quantity]:
-    """Other numbers of the same measure in the sentences that speak of what this number is of.
+    """Other numbers of the same measure in the sentences about the same thing as this number.
 
-    Empty where a sentence that holds the number speaks of it as much.
+    Empty if a sentence with this number is as much about it.
     """
     company = source.company(said, quantity.span)
     held = max((source.kept(company, i) for i in holders), default=0.0)

@@ -1,6 +1,6 @@
 """Facts of the source that are missing from the draft, most severe first.
 
-A fact counts as carried when the draft names the same concept, in whatever words, or the same
+A fact counts as present if the draft names the same concept, in whatever words, or the same
 number. The reader decides whether a fact belongs in the draft: the list is to be read, not to be
 emptied.
 """
@@ -72,7 +72,7 @@ SHOWN = 80  # characters of a sentence that is shown whole
 
 
 class Fact(NamedTuple):
-    """Something the source says: its kind, how to name it, where, and the names that carry it.
+    """Something the source says: its kind, how to name it, where, and the names that identify it.
 
     `what` shows the characters `shown` of the source, where it is not a name. `called`: the names
     that the checks have for it, without any other word of the source.
@@ -87,7 +87,7 @@ class Fact(NamedTuple):
 
 
 def omissions(source: Source, draft: Iterable[Said]) -> tuple[Omission, ...]:
-    """Every fact of the source the draft does not carry, by kind, then in source order."""
+    """Every fact of the source that the draft leaves out, by kind, then in source order."""
     said = list(draft)
     missing = [fact for fact in facts(source) if not is_carried(fact, source, said)]
     missing = [fact for fact in missing if not is_listed(fact, missing)]
@@ -100,7 +100,7 @@ def omissions(source: Source, draft: Iterable[Said]) -> tuple[Omission, ...]:
 
 
 def is_listed(fact: Fact, missing: Iterable[Fact]) -> bool:
-    """Whether what is listed of the same line, and weighs as much, shows this fact already."""
+    """Whether a listed fact of the same line and weight shows this one already."""
     if fact.kind == "medication":
         return False
     order = list(KINDS)
@@ -137,7 +137,7 @@ def is_of_patient(mention: Mention, said: Said) -> bool:
 
 
 def kind_of(mention: Mention) -> str:
-    """What kind of fact a concept is; what is measured is not a procedure."""
+    """The kind of fact that a concept is; a measurement is not a procedure."""
     name = mention.concept.name
     if name in DEVICES:
         return "device"
@@ -146,7 +146,7 @@ def kind_of(mention: Mention) -> str:
 
 @cache
 def measurements() -> frozenset[str]:
-    """Names of what is measured and is nothing that is done."""
+    """Names of measurements, which are not procedures."""
     return frozenset(lines("measurements.txt"))
 
 
@@ -243,4 +243,4 @@ def uncarried_share(source: Source, draft: list[Said]) -> float:
     return lost / total if total else 0.0
 
 
-CONCEPT = 3.0  # weight of a listed concept or a number beside that of a plain word
+CONCEPT = 3.0  # weight of a listed concept or a number, relative to a plain word

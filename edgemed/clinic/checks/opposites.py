@@ -1,8 +1,8 @@
 """A sentence of the draft that is nearly one of the source, with the opposite word in its place.
 
 `He felt worse when he got home` for `when I got home I felt better`: nothing that a list names gets
-better or worse, so the attributes of things cannot tell; the sentence itself is recognised by its
-other words. A denial turns a word around: `has not gotten worse` says the opposite of `got worse`.
+better or worse, so the check of attributes cannot see it; the sentence is recognized by its other
+words. A denial turns a word around: `has not gotten worse` says the opposite of `got worse`.
 """
 
 import re
@@ -28,7 +28,7 @@ DENIED = re.compile(
 
 
 class SidedWord(NamedTuple):
-    """A word of one of two sides, where it stands in its sentence, and which side it says."""
+    """A word of one of two sides, where it is in its sentence, and which side it says."""
 
     start: int
     end: int
@@ -62,7 +62,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def by_attribute(source: Source) -> dict[str, list[tuple[int, SidedWord]]]:
-    """The words of sentences that tell, kept with the source."""
+    """The words in the source's statements, kept with it."""
     found = source.opposites
     if not found:
         for attribute in _sides():

@@ -24,7 +24,7 @@ GROUPS = {
 SPOUSES = ("wife", "husband", "spouse")
 MARRIED = frozenset(("married", "spouse", "partner", "marriage"))
 PARTNERS = frozenset(("boyfriend", "girlfriend", "fiance", "fiancee", "relationship"))
-SAID_OF_ALL = frozenset(("death",))  # said of everyone in so many words that it tells nobody apart
+SAID_OF_ALL = frozenset(("death",))  # said about everyone so often that it distinguishes nobody
 CLOSE = frozenset("mother father parent wife husband spouse son daughter child family".split())
 SUBJECT = re.compile(r"\b(?:he|she|his|her|patient|mr|mrs|ms|they|i)\b", re.IGNORECASE)
 AGES = re.compile(r"(?:[\s,-]|\d|year|and\b)*(?:-old|\bold|years?) ?", re.IGNORECASE)
@@ -79,10 +79,10 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
 
 
 def _may_share(here: str, said: Said, mention: Mention) -> bool:
-    """Whether the person is named with the finding, and not behind it with another of his own.
+    """Whether the person is named with the finding, and not after it with another of his own.
 
     `Mother breast cancer, father MI` gives the father no cancer; `diabetes in mother and father`
-    is of both.
+    is about both.
     """
     for person in said.people:
         if not same_person(here, person.name):
@@ -122,7 +122,7 @@ def _ages(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def _person_behind(said: Said, quantity: Quantity) -> str:
-    """The person right behind an age: `18- and 16-year-old brothers`."""
+    """The person right after an age: `18- and 16-year-old brothers`."""
     text, start = said.sentence.text, said.sentence.span.start
     following = next((p for p in said.people if p.start >= quantity.span.end), None)
     if following is None:

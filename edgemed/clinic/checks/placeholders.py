@@ -1,4 +1,4 @@
-"""Places of a form that the draft left unfilled, such as `[Name]`. Looks only at the draft."""
+"""Blanks of a form that the draft left unfilled, such as `[Name]`. Looks only at the draft."""
 
 from collections.abc import Iterator
 
@@ -13,4 +13,4 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     offset = said.sentence.span.start
     for match in placeholders(said.sentence.text, source.text):
         span = Span(match.start() + offset, match.end() + offset)
-        yield Flag("placeholder", "not found", "major", "a place that was not filled in", span)
+        yield Flag("placeholder", "not found", "major", "a blank that was not filled in", span)

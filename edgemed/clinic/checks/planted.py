@@ -31,7 +31,7 @@ def check(
 
 
 def check_heading(said: Said, source: Source, *, alone: bool) -> list[Flag]:
-    """A line like a heading, when it comes from text that speaks to the model: `BANANA`.
+    """A line like a heading, when it comes from text that addresses the model: `BANANA`.
 
     `alone`: the draft has nothing but such lines.
     """
@@ -41,7 +41,7 @@ def check_heading(said: Said, source: Source, *, alone: bool) -> list[Flag]:
 
 
 def only_there(said: Said, source: Source, span: Span) -> Flag:
-    """The flag on what is found only in text that speaks to the model, pointing there."""
+    """The flag on what is found only in text that addresses the model, pointing there."""
     _, out = source.trusted
     at = nearest(said, source, out)
     kind = kind_of(source, at)
@@ -70,7 +70,7 @@ def borne_out_by_nothing(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def stands_on(said: Said, source: Source) -> bool:
-    """Whether the sentence comes nearest to text that speaks to the model, and near to no other."""
+    """Whether the sentence is nearest to text that addresses the model, and near to no other."""
     rest, out = source.trusted
     text = said.sentence.text
     if is_stock(text):

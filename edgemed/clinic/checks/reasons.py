@@ -1,7 +1,7 @@
-"""What the draft gives as the reason of a thing, where the source gives another.
+"""What the draft gives as the reason for something, where the source gives another.
 
 `Kidney injury secondary to dehydration`, `gabapentin for neuropathy`: a link of two named things.
-It contradicts where the source links either of them to something else and never the two.
+It is contradicted if the source links either of them to something else and never the two.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for link in links(said):
         if is_linked(link, source) or link.what not in source.mentions:
             continue
-        if is_plain(link, said) or link.what == "death":  # many die in a family, each of his own
+        if is_plain(link, said) or link.what == "death":  # relatives may die of different causes
             continue
         others = [x for x in source_links(link.what, source) if x.reason != link.reason]
         drug = any(m.concept.name == link.what and m.concept.kind == "drug" for m in said.mentions)
@@ -30,7 +30,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(x.span for x in others[:3])
             yield Flag("reason", "contradicted", severity, reason, link.span, spans)
         elif link.reason in source.mentions:
-            reason = f"the note does not give {link.reason} as the reason of {link.what}"
+            reason = f"the note does not give {link.reason} as the reason for {link.what}"
             yield Flag("reason", "not found", "minor", reason, link.span)
 
 
@@ -52,5 +52,5 @@ def is_linked(link: Link, source: Source) -> bool:
 
 
 def source_links(what: str, source: Source) -> list[Link]:
-    """The links of the source that are of the thing."""
+    """The links of the source that are about the thing."""
     return [x for x in source.links if what == x.what]

@@ -1,7 +1,7 @@
 """A drug's dose, route and frequency together, compared with each regimen the source gives for it.
 
-A dose may stand in the source and still be wrong: the intravenous dose of the ward given as the
-tablets of home. Only what both sides state is compared; one regimen of the source that agrees is
+A dose may be in the source and still be wrong: the intravenous dose on the ward given for the
+tablets at home. Only what both sides state is compared; one regimen of the source that agrees is
 enough. Never says which regimen is right.
 """
 
@@ -78,7 +78,7 @@ def is_comparable(a: Quantity, b: Quantity) -> bool:
 
 
 def same_rate(a: Sequence[Detail], b: Sequence[Detail]) -> bool:
-    """Times a day of one side all among the other's; without any, both or neither as needed."""
+    """Whether one side's frequencies are among the other's; if none, both or neither as needed."""
     said = [{p.value for p in side} & {AS_NEEDED, ALWAYS} for side in (a, b)]
     if said[0] and said[1] and said[0] != said[1]:
         return False  # `around the clock` for `as needed`

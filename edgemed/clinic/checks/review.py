@@ -1,4 +1,4 @@
-"""Checks a draft against its source: claims with evidence and flags, what was left out, vital ones.
+"""Checks a draft against its source: claims with evidence and flags, omissions, the vital check.
 
 Works on two plain texts and answers with data (`findings.Review`). Removes and rewrites nothing,
 and never says that a draft is right.
@@ -29,7 +29,7 @@ def review(source: str, draft: str) -> Review:
 
 
 class Reviewer:
-    """Callable like `review`; keeps the source it read last, for a draft that goes on changing."""
+    """Callable like `review`; keeps the source it read last, for a draft that keeps changing."""
 
     def __init__(self) -> None:
         self._source = Source("")
@@ -76,7 +76,7 @@ def review_read(source: Source, draft: list[Said]) -> Review:
 
 
 def left_out(source: Source, draft: list[Said]) -> tuple[Omission, ...]:
-    """What the draft lacks; of what only text says that speaks to the model, the reason says so."""
+    """The omissions; a reason says so if only text that addresses the model states the fact."""
     rest, out = source.trusted
     found = omissions(rest, draft)
     if not out:

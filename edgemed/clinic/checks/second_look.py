@@ -1,7 +1,7 @@
 """A second look at a draft by the language model itself, on request: quote the note, or rewrite.
 
 The model may only answer with a sentence of the source, letter by letter, or NONE (a grammar
-holds it to that), and whether the answer is in the source is checked, not believed. A flagged
+enforces it), and it is checked that the answer is in the source. A flagged
 sentence can be rewritten, twice at most; every version is kept beside the first, and the reader
 chooses which one to use. Neither changes a flag that the rules raised.
 """
@@ -80,7 +80,7 @@ def quote(model: Model, source: Source, sentence: str) -> Span | None:
 
     Raises EdgemedError when the engine breaks.
     """
-    rest, _ = source.trusted  # what speaks to the model is nothing to quote
+    rest, _ = source.trusted  # text that addresses the model must not be quoted
     found = rest.index.best(sentence, CANDIDATES)
     candidates = [rest.said[match.sentence].sentence for match in found]
     if not candidates:

@@ -12,8 +12,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each noun or title that disagrees with the source or the rest."""
     for told in nouns(said):
         if source.sex and source.sex != told.sex:
-            reason = f"{told.sex} in the draft; the note speaks of a {source.sex} patient"
+            reason = f"{told.sex} in the draft; the patient is {source.sex} in the note"
             yield Flag("sex", "contradicted", "major", reason, told.span)
         elif not source.sex and said.rest_says and said.rest_says != told.sex:
-            reason = f"{told.sex} here; the rest of the draft speaks of a {said.rest_says} patient"
+            reason = f"{told.sex} here; the patient is {said.rest_says} in the rest of the draft"
             yield Flag("sex", "contradicted", "major", reason, told.span)

@@ -1,7 +1,7 @@
 """A part of the body that the draft names where the source names another of the same region.
 
-`Right ankle pain` for the knee's: both parts may stand in the source, and what is said in the same
-words tells whose it is. A part that the source lacks is flagged where a neighbouring part is there
+`Right ankle pain` for the knee's: both parts may be in the source, and the words around them tell
+which one is meant. A part that the source lacks is flagged where a neighbouring part is there
 in the same context.
 """
 

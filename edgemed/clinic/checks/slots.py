@@ -1,7 +1,7 @@
-"""A problem of which the source says nothing, where it has another one in the same place.
+"""A problem that the source does not have, where it has another one in the same place.
 
 `No evidence of osteoporosis` for osteomyelitis, `gallstones two years ago` for kidney stones: near
-enough in meaning to pass for the same, and the words around it tell whose place it took. Looks at
+enough in meaning to pass for the same, and the words around it tell which one it replaced. Looks at
 what is denied too.
 """
 
@@ -37,12 +37,12 @@ def is_problem(mention: Mention) -> bool:
 
 
 def are_of_a_sort(a: str, b: str) -> bool:
-    """Two names that may well be of one thing: both of a cancer."""
+    """Two names that may well mean one thing: both are cancers."""
     return all(any(word in name for word in CANCER) for name in (a, b))
 
 
 def instead(said: Said, mention: Mention, source: Source, here: set[str]) -> Mention | None:
-    """The problem that the source has in the same company and the draft's sentence has not."""
+    """The problem that the source has in the same context and the draft's sentence has not."""
     company = source.company(said, mention.span)
     if len(company) < 2:
         return None

@@ -1,8 +1,8 @@
-"""Which of the things that a claim states were found in the source with the same value.
+"""Finds which of the things that a claim states are in the source with the same value.
 
 A claim without a flag is not yet supported: it may say what no check looks at. `Supported` is said
-only where everything that was read in it, to its last meaningful word, is in one place of the
-source and says the same there; else what was not found is named.
+only if everything that was read in it, to its last meaningful word, is in one place of the source
+and says the same there; otherwise what was not found is named.
 """
 
 import re
@@ -29,7 +29,7 @@ NEAR = 0.3  # share of a number's context in a sentence that holds it elsewhere
 BEFORE, AFTER = 2, 2  # sentences around the best one that count as one place
 FOR = re.compile(r"\bfor (?:about |around |approximately |the (?:past|last) )?$", re.I)
 AHEAD = re.compile(r"\b(?:in|within|after|every) (?:about )?$", re.I)
-POLARITY = {"yes": "that it is so", "no": "that it is not so", "open": ""}
+POLARITY = {"yes": "presence", "no": "absence", "open": ""}
 
 
 class Support(NamedTuple):
@@ -62,7 +62,7 @@ def _stated(said: Said, span: Span) -> Iterator[Mention]:
 
 
 def _compared_otherwise(said: Said) -> Iterator[Span]:
-    """Words of numbers, of how often and which way, and of what becomes of a thing."""
+    """Words of numbers, frequencies and routes, and of what becomes of a thing."""
     yield from (q.span for q in said.quantities)
     yield from (part.span for part in (*rates(said), *routes(said)))
     yield from (c.span for c in said.cues if c.attribute == "status" and not c.spoken)
@@ -76,8 +76,8 @@ def _at(
     stated: Sequence[Mention],
     everywhere: Sequence[str],
 ) -> Support:
-    """The claim, which states these things, compared with one place; `everywhere`: what the source
-    lacks wherever one looks."""
+    """The claim, which states these things, compared with one place; `everywhere`: what the
+    whole source lacks."""
     around = source.around(place, BEFORE, AFTER)
     missing = [gap for mention in stated if (gap := _gap(said, mention, source, around, place))]
     missing += everywhere
@@ -91,7 +91,7 @@ def _at(
 
 
 def _gap(said: Said, mention: Mention, source: Source, around: range, place: int) -> str:
-    """What the source's place lacks of a mention; empty where it says the same.
+    """What the source's place lacks for a mention; empty if it says the same.
 
     The sentence itself decides where it names the thing, else those around it.
     """
@@ -105,10 +105,10 @@ def _gap(said: Said, mention: Mention, source: Source, around: range, place: int
         return shown
     same = [m for m in there if m.polarity == mention.polarity or mention.polarity == "open"]
     if not same:
-        return f"{POLARITY[mention.polarity]} ({shown})"
+        return f"{POLARITY[mention.polarity]} of {shown}"
     told = mention.concept.kind in ("finding", "disease")
     if told and not any(same_person(mention.context.person, m.context.person) for m in same):
-        return f"whose {shown}"
+        return f"whose {shown} it is"
     if not mention.context.uncertain and all(m.context.uncertain for m in same):
         return f"certainty of {shown}"
     return ""
@@ -164,21 +164,21 @@ def _figures(said: Said, span: Span, source: Source, around: range) -> Iterator[
 
 
 def is_borne(quantity: Quantity, said: Said, other: Quantity, source: Source) -> bool:
-    """Whether a number of the source is this one, and how long something lasts no day to come."""
+    """Whether a number of the source is this one; a duration does not equal a future date."""
     if not is_held(quantity, other, source):
         return False
     return not (lasts(quantity, said) and is_ahead(other, source))
 
 
 def lasts(quantity: Quantity, said: Said) -> bool:
-    """How long something has gone on: `for 2 weeks`."""
+    """How long something has lasted: `for 2 weeks`."""
     start = quantity.span.start - said.sentence.span.start
     timed = quantity.unit is not None and quantity.unit.dimension == "time"
     return timed and FOR.search(said.sentence.text, 0, start) is not None
 
 
 def is_ahead(quantity: Quantity, source: Source) -> bool:
-    """When something is to be done, and not how long it goes on: `back in 2 weeks`."""
+    """When something is to be done, not how long it lasts: `back in 2 weeks`."""
     return AHEAD.search(source.text, 0, quantity.span.start) is not None
 
 
@@ -197,7 +197,7 @@ def told_of(said: Said, span: Span, source: Source) -> frozenset[int]:
 
 
 def _regimen(said: Said, span: Span, source: Source, around: range) -> Iterator[str]:
-    """How often and which way, where nothing near says so, in whatever words."""
+    """Frequencies and routes that nothing near states, in whatever words."""
     text, start = said.sentence.text, said.sentence.span.start
     near_rates = [rate for i, rate in source.rates if i in around]
     near_routes = {route.value for i, route in source.routes if i in around}

@@ -1,7 +1,7 @@
 """The value of a test, compared with the values that the source gives for the same test.
 
 `Plt 138` may be the sodium's 138 of the same line. Only where both sides write the number right
-behind the test's name.
+after the test's name.
 """
 
 import re
@@ -13,7 +13,7 @@ from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 
-# What may stand between a test and its value.
+# What may be between a test and its value.
 BETWEEN = re.compile(
     r"[\s:=,(-]*(?:(?:is|was|of|at|level|levels|elevated|low|high|normal|slightly|today|to|up|down"
     r"|now|about|around|nice|and|slow|good|count|still|\(H\)|\(L\))[\s:=,(-]*)*"
@@ -42,7 +42,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def bound(said: Said) -> Iterator[tuple[Mention, Quantity]]:
-    """Each test with the number right behind its name."""
+    """Each test with the number right after its name."""
     text, offset = said.sentence.text, said.sentence.span.start
     for mention in said.mentions:
         if mention.concept.kind != "procedure":
@@ -55,7 +55,7 @@ def bound(said: Said) -> Iterator[tuple[Mention, Quantity]]:
 
 
 def up_to_next(said: Said, test: Mention, first: Quantity) -> list[Quantity]:
-    """The first value of a test and the further ones in front of the next test's name."""
+    """The first value of a test and the further ones before the next test's name."""
     tests = [m.span.start for m in said.mentions if m.concept.kind == "procedure"]
     end = min((t for t in tests if t >= first.span.end), default=said.sentence.span.end)
     return [q for q in said.quantities if first.span.start <= q.span.start < end]

@@ -52,7 +52,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def lost_hedge(said: Said, source: Source, best: int) -> Iterator[Flag]:
-    """The doubt that the copied sentence has and the copy has nothing of."""
+    """The word of doubt that the copied sentence has and the copy lacks."""
     there = HEDGE.search(source.said[best].sentence.text)
     if there is not None and HEDGE.search(said.sentence.text) is None:
         start = source.span(best).start

@@ -1,4 +1,4 @@
-"""Word lists the checks read, one file a list; a site adds lines of its own beside them.
+"""Reads the word lists of the checks, one file a list; a site can add lines of its own.
 
 A list is UTF-8 text: `#` begins a comment, a line is either words or `name = other, names`.
 A file of the same name in the site's folder (`$EDGEMED_LISTS`, else `lists` in the user's
@@ -51,8 +51,8 @@ def lines(name: str) -> Iterator[str]:
 
 
 def text_of(folder: Path, name: str) -> str:
-    """The text of a list; empty where there is none. EdgemedError where it cannot be read: without
-    a site's own words the checks would say less."""
+    """The text of a list; empty if there is none. EdgemedError if it cannot be read: without a
+    site's own words the checks would miss things."""
     path = folder / name
     try:
         return path.read_text("utf-8")
@@ -68,7 +68,7 @@ def text_of(folder: Path, name: str) -> str:
 
 
 def site_folder() -> Path:
-    """Where a site keeps its own lists."""
+    """The folder of a site's own lists."""
     return Path(
         os.environ.get("EDGEMED_LISTS") or user_config_path("edgemed", appauthor=False) / "lists"
     )

@@ -1,8 +1,7 @@
-"""Places in a note that address the model, or whoever writes the summary, and are not about the
-patient.
+"""Finds text in a note that addresses the model, or the writer, and is not about the patient.
 
-A note is material, and whoever can write into it can write `Ignore all previous instructions`.
-What gives such text away is a list (`lists/addressed.tsv`). Text is found and named, never
+A note is material, and anybody who can write into it can write `Ignore all previous instructions`.
+The signs of such text are a list (`lists/addressed.tsv`). Text is found and named, never
 removed: whether it belongs to the note is for the clinician to say.
 """
 
@@ -21,16 +20,16 @@ from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.plain_letters import plain, readings
 
 ENOUGH = 2  # weight from which a sentence is marked
-LONGEST = 400  # characters that a mark goes on in its own line behind what gave it away
-FOLLOWING = 5  # lines that a side of a chat goes on for, unless a blank line ends it
+LONGEST = 400  # characters of the same line that a mark takes in after the cue
+FOLLOWING = 5  # lines that a turn of a chat takes in, unless a blank line ends it
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 SENTENCE = re.compile(r"[.!?][\"')\]]{0,3}\s+(?=\S)")
 WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_])*")
 CLASS = re.compile(r"\{([A-Z]+)\}")
 
-# A line that says that the note has ended. The first kind is what nobody writes who means the
-# patient; the second ends many reports that are followed by another.
+# A line that says that the note has ended. The first kind is never
+# written about a patient; the second ends many reports that are followed by another.
 _FENCE = r"[\W_]*"
 ENDED = re.compile(
     rf"{_FENCE}(?:this is )?(?:the )?(?:(?:end|close|finish) of (?:the |this |our )?"
@@ -54,8 +53,8 @@ ENDING = re.compile(r"\b(?:end|note|begin|close|finish|start)|</", re.IGNORECASE
 CODE = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
 HEX = re.compile(r"(?<!\w)(?:[0-9A-Fa-f]{2}[ :]?){12,}(?!\w)")
 PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[\w .]?){6,}")
-UNSEEN = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{3,}")  # tags; flags of regions use them
-# Letters that the checks do not read: a sentence of them, not a name.
+UNSEEN = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{3,}")  # tag characters, as in flags
+# Letters that the checks cannot read: a sentence of them, not a name.
 UNREAD = re.compile(
     "[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f]"
     "(?:[\\s,.!?-]*[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u0300-\u036f]){23,}"
@@ -65,7 +64,7 @@ MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0400-\u04ff])[A-Za-z\u0400-\u04ff
 
 
 class AddressedCue(NamedTuple):
-    """One row of the list: what kind of text it gives away, how surely, and how."""
+    """One row of the list: the kind of text, the weight of the cue, and its pattern."""
 
     kind: Kind
     weight: int
@@ -84,7 +83,7 @@ class Weighed(NamedTuple):
 
 
 def addressed(text: str) -> tuple[Addressed, ...]:
-    """The places in `text` that speak to the model, in order, none overlapping another.
+    """The places in `text` that address the model, in order and without overlaps.
 
     Time is linear in the length of `text`.
     """
@@ -94,7 +93,7 @@ def addressed(text: str) -> tuple[Addressed, ...]:
 
 
 def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
-    """The lines of `text` (from 1, as `splitlines` counts) that hold a place, with its kind."""
+    """The lines of `text` (from 1, as `splitlines` counts) with such a place, and its kind."""
     starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
     marked: dict[int, Kind] = {}
     for place in places:
@@ -105,7 +104,7 @@ def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
 
 
 def told(text: str, places: Iterable[Addressed]) -> Iterator[str]:
-    """Each place in words, none of them of the text: lines, characters, what it does."""
+    """Each place in words that quote nothing: its lines, its characters, what it does."""
     for place in places:
         lines = list(marked_lines(text, [place]))
         which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
@@ -222,7 +221,7 @@ def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
 def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
     """The weight of a sentence's cues, and the kind of the weightiest.
 
-    Near what is marked an order counts that by itself says nothing: `Add morphine 100 mg.`
+    Near marked text an order counts that alone would not: `Add morphine 100 mg.`
     """
     best: tuple[Kind | None, int] = (None, 0)
     for seen in readings(sentence):
@@ -252,7 +251,7 @@ def _weighed(seen: str) -> tuple[Kind | None, int]:
 def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
     """The text after a line that says that the note has ended, up to one that begins a note.
 
-    An end that is said more than once divides notes that were printed together.
+    An end that appears more than once divides notes that were printed together.
     """
     marks = list(_end_marks(text, lines))
     said = [words for _, _, words in marks]
@@ -267,7 +266,7 @@ def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
 
 
 def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None, str]]:
-    """Where it is said that a note ends, or begins (no kind), and the letters that say so."""
+    """Where the text says that a note ends, or begins (no kind), and the characters that say so."""
     for line in lines:
         whole = text[line.start : line.end]
         if ENDING.search(whole) is None and whole.isascii():
@@ -282,14 +281,14 @@ def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None
 
 
 def _end_in(seen: str) -> Kind | None:
-    """How a sentence says that a note ends, if it does."""
+    """The kind of end that a sentence states, if it states one."""
     if CLOSED.match(seen):
         return "closed"
     return "end" if ENDED.match(seen) else None
 
 
 def _hidden(text: str) -> Iterator[Addressed]:
-    """Coded text that reads as words, and letters that are not what they look like."""
+    """Coded text that decodes to words, and look-alike letters."""
     for pattern, decode in ((CODE, _of_base64), (HEX, _of_hex), (PERCENT, unquote)):
         for match in pattern.finditer(text):
             if _is_prose(decode(match[0])):
@@ -314,7 +313,7 @@ def _of_hex(blob: str) -> str:
 
 
 def _is_prose(decoded: str) -> bool:
-    """Whether what a code stands for can be read: nearly all letters and spaces."""
+    """Whether decoded text is readable: nearly all letters and spaces."""
     plain_characters = sum(c.isalpha() or c in " .,:;'!?\n" for c in decoded)
     return len(decoded) >= 12 and plain_characters >= 0.9 * len(decoded) and decoded.isprintable()
 

@@ -1,4 +1,4 @@
-"""Drugs that are not to be taken: how notes and talk name allergens."""
+"""Finds drugs that are named as allergens, in notes and in talk."""
 
 import re
 
@@ -20,7 +20,7 @@ TAKEN = re.compile(r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|b
 
 def is_allergen(mention: Mention, said: Said) -> bool:
     """A drug that is not taken: named in a list of allergies or as the answer to a question about
-    them, behind `allergic to`, before `allergy`, or as what causes a reaction.
+    them, after `allergic to`, before `allergy`, or as what causes a reaction.
 
     Up to the next clause only: `allergic to penicillin; takes warfarin`, `penicillin allergy:
     azithromycin given`.
@@ -43,7 +43,7 @@ def is_allergen(mention: Mention, said: Said) -> bool:
 
 
 def is_avoided(mention: Mention, source: Source) -> bool:
-    """A drug that a draft says is not taken, and that the source names as an allergen alone."""
+    """A drug that a draft says is not taken, and that the source names only as an allergen."""
     there = source.mentions.get(mention.concept.name, [])
     return (
         mention.polarity == "no"

@@ -1,8 +1,8 @@
-"""What a sentence says about a thing it names: how severe, how sure, better or worse, going on.
+"""What a sentence says about a thing it names: how severe, how sure, better or worse, continued.
 
-`Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each is a cue from a list
-(`attributes.tsv`) with what it is said of. A cue on its own refers to what was named before
-it: `How is your knee?` `Much better.`
+`Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each has a cue from a list
+(`attributes.tsv`) and something that the cue is said of. A cue on its own refers to what was named
+before it: `How is your knee?` `Much better.`
 """
 
 import re
@@ -20,15 +20,15 @@ from edgemed.clinic.words import stem
 
 LABELLED = re.compile(r"[^:.;]{1,40}:\s*(?:\w+\s+){0,2}")  # `Lyme titer: low`
 REACH = 60  # characters from a cue to what it is said of
-MOST = 6  # names a cue is said of at most, and of a list of drugs more
-BACK = 3  # sentences in which what a cue speaks of may have been named before it
+MOST = 6  # names that a cue is said of at most, and more in a list of drugs
+BACK = 3  # earlier sentences that may name what a cue speaks of
 CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
 ACTION = re.compile(
     r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
     r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease))\b",
     re.I,
 )
-# A word behind an action that is its object: `reduce her pain`, not `increased to 40 mg`.
+# A word after an action that is its object: `reduce her pain`, not `increased to 40 mg`.
 OBJECT = re.compile(
     r"\s+(?!(?:to|by|from|in|at|with|for|and|or|as|on|since|until|after|because|when|if|last"
     r"|yesterday|today|this|ago|once|twice|daily|per|due|dose|again|now|back|over)\b)[a-z]",
@@ -37,7 +37,7 @@ OBJECT = re.compile(
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
 POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
 WEAK = frozenset(map(stem, words_of("weak.txt")))
-# Words that say when and are nothing a cue is said of: `I quit about five years ago`.
+# Words of time, which no cue is said of: `I quit about five years ago`.
 OF_TIME = frozenset(
     map(
         stem,
@@ -90,7 +90,7 @@ def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) ->
 
 
 def carried_on(said: list[Said]) -> Iterator[Said]:
-    """The sentences with each cue that names nothing given what was named before it."""
+    """The sentences, each cue that names nothing now said of what was named before it."""
     for i, here in enumerate(said):
         if here.cues and not _is_own(here, here.cues):
             named = _named_before(said, i)
@@ -121,7 +121,7 @@ def _refers(said: Said, cue: Cue) -> bool:
 
 
 def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
-    """What the last sentence that names something named, a few sentences back at most."""
+    """What was named last, a few sentences back at most."""
     for i in range(at - 1, max(-1, at - 1 - BACK), -1):
         if said[i].sentence.section != said[at].sentence.section:
             return ()
@@ -175,7 +175,7 @@ def _nearest(
 
 
 def _treated_with(text: str, offset: int, mentions: Sequence[Mention], start: int) -> Iterator[str]:
-    """The treatments of the last clause in front with any: `tried ice, but it was no help`."""
+    """The treatments of the last earlier clause that has any: `tried ice, but it was no help`."""
     given = [m for m in mentions if m.concept.kind in TREATMENTS and m.span.end - offset <= start]
     if given:
         cuts = [m.end() for m in CLAUSE.finditer(text, 0, given[-1].span.start - offset)
@@ -190,7 +190,7 @@ def _actions(
     at: tuple[int, int, int, int],
     row: ListedAttribute,
 ) -> tuple[str, ...]:
-    """What is continued, started or stopped: the list behind the word, or what comes before it."""
+    """What is continued, started or stopped: the list after the word, or what comes before it."""
     first, start, end, last = at
     cuts = [m.start() for m in ACTION.finditer(text)]
     low = max([first, *(c for c in cuts if c < start)])

@@ -1,4 +1,4 @@
-"""Cuts a read sentence into claims: stretches that each carry facts of their own.
+"""Cuts a read sentence into claims: stretches that each state facts of their own.
 
 `Fever since Monday, and she was given amoxicillin 500 mg` is two claims, whose evidence is in two
 places. A list of denied symptoms stays one: its parts mean nothing without the denial.
@@ -18,13 +18,13 @@ _VERB = (
     "|started|stopped|shows?|showed|reveals?|revealed|presents?|presented|received|remains?"
     "|can|cannot|should|feels|felt"
 )
-# Where a new clause begins: a semicolon, or a conjunction with a verb or a subject behind it.
+# Where a new clause begins: a semicolon, or a conjunction with a verb or a subject after it.
 CLAUSE = re.compile(
     rf";\s+|,?\s+(?=(?:and|but|while|whereas|although|however|then)\b(?: then)?,? "
     rf"(?:(?:he|she|it|they|we|i|there|the \w+|his \w+|her \w+|\w+ly) )?(?:{_VERB})\b)",
     re.IGNORECASE,
 )
-# Where a further drug with its dose may begin in a list of them.
+# Where a further drug with its dose may begin in a list of drugs.
 LISTED = re.compile(r",\s+(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ def claims(said: Said, flags: tuple[Flag, ...]) -> list[tuple[Span, tuple[Flag, 
 
 
 def parts(said: Said) -> list[Span]:
-    """The stretches between cuts that carry facts; one without facts joins the stretch before
+    """The stretches between cuts that state facts; one without facts joins the stretch before
     it."""
     whole = said.sentence.span
     found: list[Span] = []

@@ -34,7 +34,7 @@ LIGHT = frozenset("of the a an in to is with my your his her or and".split())
 TOO_COMMON = frozenset(
     "drug drugs syndrome disease symptom calcium oxygen iron water air pain hydrogen".split()
 )
-COURSE = ("acute ", "chronic ")  # `acute pain` is no other finding than pain
+COURSE = ("acute ", "chronic ")  # `acute pain` is the same finding as pain
 SHORTEST_STEMMED = 8  # letters of a word that may be a drug by its ending alone
 
 
@@ -87,7 +87,7 @@ def _longest(stems: list[str], at: int) -> Phrase | None:
 
 
 def _names_nothing(lower: list[str], at: int) -> int:
-    """How many words from `at` on stand in a phrase that names no finding; 0 for none."""
+    """How many words from `at` on belong to a phrase that names no finding; 0 for none."""
     phrases = _phrases_of_nothing().get(lower[at], ())
     return max((len(p) for p in phrases if tuple(lower[at : at + len(p)]) == p), default=0)
 

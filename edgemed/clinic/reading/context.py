@@ -1,8 +1,8 @@
 """What surrounds a word says about it: negated, uncertain, hypothetical, past, someone else's.
 
-The rules are those of NegEx and ConText: a trigger phrase speaks of all words behind it (or in
-front of it) up to the end of the sentence or a word that ends its reach, such as `but`. A comma
-ends nothing. Triggers and ends are lists; knows no findings.
+The rules are those of NegEx and ConText: a trigger phrase applies to all words after it (or
+before it) up to the end of the sentence or a word that ends its reach (its scope), such as `but`. A
+comma ends nothing. Triggers and ends are lists; knows no findings.
 """
 
 import re
@@ -24,7 +24,7 @@ class Person(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """A phrase found in a sentence: what it says and the stretch of the sentence it speaks of."""
+    """A phrase found in a sentence: what it says, and the stretch of the sentence it applies to."""
 
     says: str
     start: int
@@ -61,18 +61,18 @@ MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
 DENIED = re.compile(r"(?:not|n't) (?=(?:sure|certain|improv|chang|great|bad)\w*$)")
-# What is taken for granted where the words in front of it are denied: `no pain since the fall`.
+# What stays true where the words before it are denied: `no pain since the fall`.
 GRANTED = re.compile(
     r"\b(?:since|after|before|prior to|following|at the time of|despite|because of|from|during) "
     r"(?:the|his|her|this|that|my|your|their)(?: \w+){0,2} $"
 )
-# What a subject is preceded by where a clause begins.
+# What may come before a subject where a clause begins.
 OPENS = re.compile(r"[\s,;:.?]*(?:and\s+|but\s+)?")
 OR = re.compile(r"\b(?:or|nor|and)\b")
 NEEDED = re.compile(r"prn|p\.r\.n\.|as needed")
 OTHERWISE = re.compile(r"[,;]|^\W*(?:(?:po|iv|im|sl|pr|oral|home)\W+)?$")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
-NEAR = 40  # characters in front of a word in which something may grant it
+NEAR = 40  # characters before a word in which something may take it for granted
 CANNOT = re.compile(
     r"\b(?:can't|cannot|can not|couldn't|could not|unable to|never|not able to)\b[^.,;]*$"
 )
@@ -83,13 +83,13 @@ LABELLED_NO = re.compile(
     r"(?: (?:known|reported|documented|on file|to date|identified))*(?=\W*$)"
 )
 NEGATIVE = re.compile(r"(?<!gram[ -])(?:\bneg(?:ative)?\b|(?<!\w)-ve\b)(?! for)")
-# What joins the tests of a list, and what may stand between them and what they show.
+# What joins the tests of a list, and what may be between them and their result.
 BETWEEN_TESTS = r"(?:\s*(?:[,/&+]|\band\b)\s*(?:and )?|\s+)"
 TO_RESULT = (
     r"(?:\s*(?:\([^)]{1,20}\)|all|both|test(?:s|ing|ed)?|swabs?|today|here|-|–|:|="
     r"|was|were|is|are|came back|come back))*\s*$"
 )
-# What may stand between a finding and the person it belongs to: `colon cancer in his father`.
+# What may be between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
     r"(?:(?!\b(?:and|lives?|comes?|came|is here|here|noticed|noted|seen|reported"
     r"|observed|witnessed) )"
@@ -98,7 +98,7 @@ OWNER = re.compile(
     r"(?:(?:maternal|paternal|distant|older|younger|twin|own|several|many) )?"
 )
 IN_SOMEONE = re.compile(r"\s*\(?\w*\)? ?in (?:(?:his|her|my|the|your|their|both) )?")
-# Whoever denies or reports speaks of himself again: `with one partner and denies stress`.
+# Whoever denies or reports is the patient again: `with one partner and denies stress`.
 TELLS = re.compile(
     r"\b(?:and|who|he|she|patient) (?:also )?(?:denies|denied|reports?|endorses)\b"
     r"|, (?:any|do you|did you|have you|are you)\b"
@@ -108,7 +108,7 @@ COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed
 
 
 class Scopes:
-    """All stretches of one sentence that a trigger speaks of."""
+    """All stretches of one sentence that a trigger applies to."""
 
     def __init__(self, sentence: str, spoken: bool = False, drugs: Sequence[DrugAt] = ()) -> None:
         self.text = sentence.lower().replace("’", "'")
@@ -135,7 +135,7 @@ class Scopes:
         )
 
     def person_at(self, start: int, end: int) -> str:
-        """Whose it is: the last person named before it in its clause, or right behind it."""
+        """Whose it is: the last person named before it in its clause, or right after it."""
         before = [
             p
             for p in self.people
@@ -151,7 +151,7 @@ class Scopes:
         return ""
 
     def _informs(self, person: Person) -> bool:
-        """Someone who came along or tells, not someone told of: `with his mother, who states`."""
+        """Someone present or reporting, who is not the subject: `with his mother, who states`."""
         return (
             INFORMS.match(self.text, person.end) is not None
             or BESIDE.search(self.text[: person.start]) is not None
@@ -204,8 +204,8 @@ class Scopes:
         return found
 
     def _bare_negative(self) -> list[Trigger]:
-        """`strep is negative` speaks of what is in front, `negative joint pain` of what follows;
-        `fever, flu/covid neg` of the tests alone."""
+        """`strep is negative` applies to what is before, `negative joint pain` to what follows,
+        `fever, flu/covid neg` to the tests alone."""
         found = []
         for m in NEGATIVE.finditer(self.text):
             tests = _tests_before().search(self.text, 0, m.start())
@@ -240,14 +240,14 @@ class Scopes:
         return Trigger(says, max(begins, default=0), start)
 
     def _before_a_dose(self, start: int, stop: int) -> int:
-        """Where a reach ends at the latest: before the first drug in it that stands with its dose
-        behind a comma, but not in a list of drugs, which the first of them begins."""
+        """Where a reach ends at the latest: before the first drug in it that comes with its dose
+        after a comma, but not in a list of drugs, which the first of them begins."""
         first = next((drug for drug in self.drugs if start <= drug.start < stop), None)
         free = first is not None and first.dosed and set(",;") & set(self.text[start : first.start])
         return first.start if first is not None and free else stop
 
     def _before_a_drug(self, start: int, stop: int) -> int:
-        """Where a reach of `prn` ends at the latest: before a drug right behind it, or behind a
+        """Where a reach of `prn` ends at the latest: before a drug right after it, or after a
         comma, for neither is what something is needed for: `prn zofran 4`, `prn nausea, lasix`."""
         between = ((drug.start, self.text[start : drug.start]) for drug in self.drugs)
         own = (at for at, words in between if start <= at < stop and OTHERWISE.search(words))

@@ -21,7 +21,7 @@ DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A date as far as it is said; `name` holds a weekday. Other fields are None if unsaid."""
+    """A date as far as it is given; `name` holds a weekday. Fields that are not given are None."""
 
     span: Span
     text: str
@@ -49,7 +49,7 @@ NUMERIC = re.compile(
     r"|(?:(?<=\bin )|(?<=since )|(?<=until )|(?<=by ))(?P<m6>\d{1,2})/(?P<y6>3[2-9]|[4-9]\d)"
     r"|(?:(?<=\bin )|(?<=\bon )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
-# `February seven two thousand five`: a day said plainly, known by the year behind it.
+# `February seven two thousand five`: a day said plainly, known by the year after it.
 _SAID_DAY = (
     rf"(?:(?:{_TENS})[ -])?(?:{'|'.join(spoken.SMALL)})(?=,? (?:two thousand|nineteen [a-z]))"
 )
@@ -163,7 +163,7 @@ def _weekdays(text: str) -> Iterator[Date]:
 
 
 def agree(a: Date, b: Date) -> bool:
-    """Whether two dates can be the same: they share a part, and no part that both say differs."""
+    """Whether two dates can be the same: they share a part, and no part that both give differs."""
     shared = [
         (x, y)
         for x, y in (

@@ -1,7 +1,7 @@
-"""What a sentence of a transcript owes to its neighbours.
+"""Reads each sentence of a transcript together with its neighbours.
 
-A question takes its answer (`Any fever?` `No.` says that there is no fever), and whoever was
-spoken of goes on being spoken of (`My mom.` `She had a stroke.`) until the talk turns.
+A question is read with its answer (`Any fever?` `No.` says that there is no fever), and a person
+who was named stays the subject (`My mom.` `She had a stroke.`) until another one is.
 """
 
 import re
@@ -38,13 +38,13 @@ ASKING = re.compile(
     re.IGNORECASE,
 )
 YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b", re.IGNORECASE)
-# What is a question whatever mark ends it: `Have you had any fever.`
+# A question, whatever mark ends it: `Have you had any fever.`
 ASKED = re.compile(
     r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well|lastly)\b[ ,.]*)*"
     r"(?:(?:do|does|did|have|has|had|are|is|was|were) (?:you|he|she|it|they|there|your)\b|any\b)",
     re.IGNORECASE,
 )
-# Words of a sentence that tells; a clinician's few words without them ask: `Fever or chills.`
+# Words of a statement; a clinician's few words without them are a question: `Fever or chills.`
 TELLS = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|can|could|should|may|might"
     r"|see|seen|want|think|know|need|take|let|get|got|go|going|okay|thank\w*|bye|hi|hello|great)\b"
@@ -54,9 +54,9 @@ TELLS = re.compile(
 REPLIES = re.compile(
     r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE
 )
-# A statement that only waits for a nod: `the x-ray shows a stone, okay?`
+# A statement that only asks for agreement: `the x-ray shows a stone, okay?`
 TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
-# Words in front of the asking with which something is taken for granted; a bare list is asked too.
+# Words before the question by which something is taken for granted; a bare list is asked too.
 TAKEN = re.compile(
     r"\b(?:since|with|this|that|the|your|you|you're|because|when|if|has|have|had|is|are|was|were"
     r"|besides|i|we|he|she|it)\b",
@@ -70,7 +70,7 @@ NO_ALLERGIES = re.compile(  # `No, just penicillin` names one
     re.IGNORECASE,
 )
 OUTCOME = {"yes": "some", "no": "none"}  # of a treatment that a question asks for, by its answer
-PASSED = 4  # turns behind a question among which its answer is looked for
+PASSED = 4  # turns after a question among which its answer is looked for
 FILLER = re.compile(
     r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
 )
@@ -83,15 +83,15 @@ GRANTED = re.compile(
     r"\b(?:besides|other th[ae]n|apart from|aside from|except|prior to|before|since|because of)\b",
     re.IGNORECASE,
 )
-# What a question takes for granted by the word in front: `Does your asthma bother you?`
+# Words before something that a question takes for granted: `Does your asthma bother you?`
 DEFINITE = re.compile(r"\b(?:your|his|her|their|this|that|these|those)\s+(?:\w+\s+)?$", re.I)
-# Asks how a thing is, which no `no` answers: `How is your sleep?` `I cannot sleep.`
+# Asks how something is, so a `no` does not deny it: `How is your sleep?` `I cannot sleep.`
 OPEN = re.compile(
     r"\s*(?:(?:okay|all right|alright|and|so|well|now|great|good|um)\b[ ,.]*)*"
     r"how(?:'s| is| are| was)(?! (?:your|the|his|her) family)\b",
     re.IGNORECASE,
 )
-# Asks of the family's others without naming them: `Anyone with diabetes?`
+# Asks about family members without naming them: `Anyone with diabetes?`
 ANYONE = re.compile(r"\b(?:anyone|anybody|any one|who else)\b", re.I)
 # Asks about a thing that is taken for granted: `Where is your rash?`
 GIVEN = re.compile(
@@ -111,7 +111,7 @@ CUE = re.compile(
     r"|how about|what about)\b",
     re.IGNORECASE,
 )
-# Whoever speaks of himself tells with `he` of the relative named last.
+# `He` of somebody who speaks of himself is the relative named last.
 TELLS_OF = re.compile(
     r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I
 )
@@ -127,7 +127,7 @@ PRONOUN = re.compile(
 
 
 def answered(said: list[Said]) -> Iterator[Said]:
-    """The sentences of a transcript, questions resolved by their answers, persons carried on."""
+    """The sentences of a transcript, questions resolved by their answers, persons carried over."""
     turns: dict[int, list[int]] = {}
     for i, s in enumerate(said):
         turns.setdefault(s.sentence.turn, []).append(i)
@@ -160,9 +160,9 @@ def _asks_for_allergens(said: Said, following: Said | None) -> bool:
 
 
 def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: int) -> Said | None:
-    """The first sentence with words in it that somebody else says behind a turn.
+    """The first sentence with words that somebody else says after a turn.
 
-    Whoever goes on without asking is passed over; whoever asks again had no answer.
+    Turns that do not ask are skipped; if somebody asks again, there was no answer.
     """
     role = said[turns[order[at]][0]].sentence.role
     for turn in order[at + 1 : at + 1 + PASSED]:
@@ -178,14 +178,14 @@ def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: 
 
 
 def _speaks_on(said: Said) -> bool:
-    """The clinician asks of the one spoken of: `What was his heart disease?`"""
+    """The clinician asks about the person spoken of: `What was his heart disease?`"""
     return THIRD.search(said.sentence.text) is not None
 
 
 def _turns_to_patient(said: Said) -> bool:
-    """The clinician asks of the patient or of another thing: `your`, or something named.
+    """The clinician asks about the patient or something else: `your`, or something named.
 
-    `What about a stroke?` asks of the same people as the question before it.
+    `What about a stroke?` asks about the same people as the question before it.
     """
     text = said.sentence.text
     goes_on = ASKING_AFTER.match(text) or ANYONE.search(text)
@@ -210,7 +210,7 @@ def is_question(said: Said) -> bool:
 
 
 def is_short_question(said: Said, turn: list[Said], following: Said | None) -> bool:
-    """A few words of the clinician without a verb that are answered: `Fever or chills.` `No.`"""
+    """A few words of the clinician, without a verb, that get an answer: `Fever or chills.` `No.`"""
     text = said.sentence.text
     return (
         said is turn[-1]
@@ -263,7 +263,7 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
 
 
 def _names_allergens(said: Said, following: Said | None) -> bool:
-    """`Any allergies?` `Penicillin.` says that there is an allergy, without a yes."""
+    """`Any allergies?` `Penicillin.` says without a yes that there is an allergy."""
     if following is None or not _asks_for_allergens(said, following):
         return False
     drugs = [m for m in following.mentions if m.concept.kind == "drug" and m.polarity == "yes"]
@@ -271,7 +271,7 @@ def _names_allergens(said: Said, following: Said | None) -> bool:
 
 
 def _outcomes(cues: Iterable[Cue], mentions: Iterable[Mention]) -> Iterator[Cue]:
-    """The cues of a question, what came of a treatment by its answer: `Did it help?` `No.`"""
+    """The cues of a question, with the effect of a treatment by its answer: `Did it help?` `No.`"""
     values = {m.span.start: OUTCOME.get(m.polarity, "") for m in mentions}
     for cue in cues:
         value = values.get(cue.span.start, "") if cue.attribute == "effect" else cue.value
@@ -292,7 +292,7 @@ def _as_repeated(mention: Mention, following: Said | None) -> Mention:
 
 
 def _picked(said: Said, following: Said | None) -> set[str]:
-    """What the answer takes up of several things asked: `Tobacco or alcohol?` `I drink wine.`"""
+    """Which of the things asked about the answer names: `Tobacco or alcohol?` `I drink wine.`"""
     asked = {m.concept.name for m in said.mentions if m.concept.kind in ("finding", "disease")}
     if following is None or len(asked) < 2:
         return set()
@@ -300,7 +300,7 @@ def _picked(said: Said, following: Said | None) -> set[str]:
 
 
 def _is_meant(mention: Mention, picked: set[str]) -> bool:
-    """Whether the answer can be about it: about anything, if it takes up nothing in particular."""
+    """Whether the answer can be about it: about anything, if it names nothing in particular."""
     listed = mention.concept.kind in ("finding", "disease")
     return not picked or not listed or mention.concept.name in picked
 
@@ -324,7 +324,7 @@ def _anothers(mention: Mention, following: Said | None) -> Mention:
 
 
 def _whose(mention: Mention, asked: set[str], following: Said | None) -> Mention:
-    """Something asked of the family, or of two, is the relative's whom the answer names."""
+    """Something asked about the family, or two people, belongs to whom the answer names."""
     if following is None or not (mention.context.person == "family" or len(asked) > 1):
         return mention
     named = {p.name for p in following.people} - {"family"}
@@ -334,10 +334,10 @@ def _whose(mention: Mention, asked: set[str], following: Said | None) -> Mention
 
 
 def _asked(said: Said) -> tuple[int, int, int]:
-    """Where the asking begins, where the last of two choices does, and where it ends.
+    """Where the question begins, where the last of two choices does, and where it ends.
 
-    What is named outside is taken for granted: `since you had this knee pain, any numbness?` asks
-    for the numbness, `any allergies besides penicillin?` not for the penicillin.
+    What is named outside it is taken for granted: `since you had this knee pain, any numbness?`
+    asks for the numbness, `any allergies besides penicillin?` not for the penicillin.
     """
     text, start = said.sentence.text, said.sentence.span.start
     cue = CUE.search(text)
@@ -348,7 +348,7 @@ def _asked(said: Said) -> tuple[int, int, int]:
 
 
 def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
-    """What becomes of something asked, by how it was asked (`no fever?` `right` is a no)."""
+    """The polarity of something asked, by how it was asked (`no fever?` `right` is a no)."""
     unknown: dict[Polarity, Polarity] = {"yes": "open", "no": "open", "open": "open"}
     if following is None:
         return unknown

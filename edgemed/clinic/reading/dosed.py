@@ -1,8 +1,7 @@
-"""Drugs that stand behind a comma with their dose or how often.
+"""Finds drugs that follow a comma with a dose or a frequency: no earlier denial reaches them.
 
-`Denies chest pain, warfarin 5 mg daily`: one who writes the dose writes of a drug that is taken, so
-what is denied before does not reach it. A list of drugs that are denied goes on over its commas:
-`avoid aspirin 325 mg, ibuprofen 800 mg`.
+`Denies chest pain, warfarin 5 mg daily`: a drug that is written with its dose is taken. But a list
+of drugs that are denied continues over its commas: `avoid aspirin 325 mg, ibuprofen 800 mg`.
 """
 
 import re
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from edgemed.clinic.reading.concepts import NamedAt
 from edgemed.clinic.words import Word
 
-# Behind the name, salts and forms aside.
+# After the name, salts and forms aside.
 DOSE = re.compile(
     r"(?:[ -](?:hcl|er|xr|sr|xl|cr|dr|ec|succinate|tartrate|sodium|glargine|lispro|aspart))*"
     r"\s*(?:\(?\d[\d.,/]*[ -]?(?:mg|mcg|ug|µg|g|gm|units?|u|iu|meq|ml|puffs?|tabs?|tablets?|caps?"
@@ -24,7 +23,7 @@ DOSE = re.compile(
 
 
 class DrugAt(NamedTuple):
-    """Where a drug begins, and whether it stands with its dose or how often."""
+    """Where a drug begins, and whether it has a dose or a frequency."""
 
     start: int
     dosed: bool

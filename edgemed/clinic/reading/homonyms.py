@@ -1,4 +1,4 @@
-"""Tells apart what one word may mean, by the words around it: `RA` behind a saturation is room air.
+"""Tells apart what one word may mean, by the words around it: `RA` after a saturation is room air.
 
 Two lists: `homonyms.tsv` for words of which the lists know one meaning, `clipped.tsv` for short
 forms of drug names that are other words too (`pred 40`, but `65 % pred`).
@@ -14,13 +14,13 @@ from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.concepts import Concept, Kind, NamedAt
 from edgemed.clinic.words import Word
 
-# What stands behind a drug that is taken.
+# What comes after a drug that is taken.
 TAKEN = (
     r"[\s:]*(?:\d+(?:\.\d+)?(?![\d.]*\s?(?:%|percent|y\.?o\b|years?|minutes?|hours?|lbs?\b|kg))"
     r"|x ?\d|(?:p\.?o\.?|iv|im|sl|inh|[bt]\.?i\.?d|qid|qd|qod|qhs|qam|qpm|q ?\d|daily|nightly"
     r"|weekly|prn|taper|burst|gtt|tabs?|caps?|load(?:ed)?)\b)"
 )
-# What stands before it.
+# What comes before it.
 TAKES = re.compile(
     r"\b(?:(?:re)?start(?:ed|ing)?|on|tak(?:es?|ing)|took|continu(?:e|es|ed|ing)|cont"
     r"|giv(?:e|en|ing)|gave|rx|prescribed|course of|finish(?:ed)?|stop(?:ped)?|hold(?:ing)?|held"
@@ -37,13 +37,13 @@ class Meaning(NamedTuple):
     concept: Concept | None
     before: re.Pattern[str]
     behind: re.Pattern[str]
-    taken: bool = False  # also where only a word of taking stands before it
+    taken: bool = False  # also where only a word of taking comes before it
 
 
 def told_apart(
     text: str, section: str, found: Sequence[Word], named: Sequence[NamedAt]
 ) -> list[NamedAt]:
-    """`named` with the words of the two lists read by what stands around them."""
+    """`named`, with the words of the two lists read by their surroundings."""
     spelled = [_spelled(text, word) for word in found]
     at = [i for i, word in enumerate(spelled) if word in _readings()]
     if not at:

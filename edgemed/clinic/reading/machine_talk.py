@@ -1,7 +1,7 @@
-"""What a model leaves in place of a text about the patient, and no person who writes a note does.
+"""Finds model output that is no text about a patient, and that no person writes in a note.
 
-A refusal, an order to a model, marks of a chat, places of a form that nobody filled in, words
-written letter by letter. What the note itself has counts for nothing here.
+A refusal, an order to a model, marks of a chat, blanks of a form that nobody filled in, words
+written letter by letter. What the note has too does not count.
 """
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import SAYS, Kind
 from edgemed.clinic.reading.addressed import addressed
 
-OPENING = 200  # characters at the beginning, where a refusal stands
-LETTERS_APART = 6  # single letters in a row that are no longer an abbreviation
+OPENING = 200  # characters at the beginning, where a refusal is
+LETTERS_APART = 6  # from so many single letters in a row on it is no abbreviation
 MOSTLY = 0.5  # of all lines, or of all letters
 LEFT: tuple[Kind, ...] = ("instruction", "role", "marker", "code")
 
@@ -45,7 +45,7 @@ APART = re.compile(rf"(?:(?<![^\W_])[^\W\d_][ \t]+){{{LETTERS_APART - 1},}}[^\W\
 
 
 def machine_talk(draft: str, source: str) -> Iterator[str]:
-    """What `draft` is, in words that follow "it"; nothing where it is a text about somebody."""
+    """What is wrong with `draft`, in words that follow "it"; nothing if it is about a patient."""
     if refuses(draft, source):
         yield "refuses to answer"
     else:
@@ -64,7 +64,7 @@ def refuses(draft: str, source: str) -> bool:
 
 
 def left_of_a_chat(draft: str, source: str) -> list[Kind]:
-    """How it speaks to a model, or as one, where the note does not."""
+    """In what way it speaks to a model, or as one, where the note does not."""
     known = " ".join(source.split())
     places = addressed(draft)
     own = [p.kind for p in places if " ".join(draft[slice(*p.span)].split()) not in known]
@@ -72,18 +72,18 @@ def left_of_a_chat(draft: str, source: str) -> list[Kind]:
 
 
 def placeholders(text: str, source: str) -> Iterator[re.Match[str]]:
-    """Places of a form that were to be filled in; what the note has so is copied."""
+    """Blanks of a form that should have been filled in, without those that the note has too."""
     return (match for match in PLACEHOLDER.finditer(text) if match[0] not in source)
 
 
 def is_an_empty_form(draft: str, source: str) -> bool:
-    """Whether most lines with words hold nothing but a place to fill in."""
+    """Whether most lines with words are nothing but a blank to fill in."""
     lines = [line for line in draft.splitlines() if WORD.search(line)]
     empty = sum(any(placeholders(line, source)) for line in lines)
     return empty > MOSTLY * len(lines)
 
 
 def is_letter_by_letter(draft: str) -> bool:
-    """Whether most of its letters stand apart from each other."""
+    """Whether most of its letters are separated from each other."""
     apart = sum(len(WORD.findall(match[0])) for match in APART.finditer(draft))
     return apart > MOSTLY * len(WORD.findall(draft))

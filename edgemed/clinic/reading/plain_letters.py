@@ -1,4 +1,4 @@
-"""The letters that a reader sees, whichever characters are used for them: for searching, not for
+"""Turns look-alike, invisible and spaced-out letters into plain Latin ones: for searching, not for
 display.
 
 `Ig\\u200bnore`, `ignore` with Cyrillic or full-width letters, `i g n o r e`: all read `ignore`.
@@ -28,7 +28,7 @@ JOINED = re.compile(r"(?:\b|_)(?:[a-z]{2,20}[-_.+*]){3,}[a-z]{2,20}")
 
 
 def plain(text: str) -> str:
-    """`text` in small Latin letters as far as it looks so, without invisible characters."""
+    """`text` in the lower-case Latin letters that it looks like, without invisible characters."""
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", text.translate(QUOTES))
@@ -37,8 +37,7 @@ def plain(text: str) -> str:
 
 @cache
 def _bare(letter: str) -> str:
-    """A Latin letter without its accent, nothing for what is not seen; any other character as it
-    is."""
+    """A Latin letter without its accent, an invisible character as nothing, any other as is."""
     if unicodedata.category(letter) in ("Mn", "Cf"):
         return ""
     base = unicodedata.normalize("NFD", letter)[0]
@@ -53,15 +52,15 @@ def _latin(text: str) -> str:
 
 
 def _may_be_latin(word: str) -> bool:
-    """Whether nothing is left of the word but Latin letters once look-alikes are read as such."""
+    """Whether the word is all Latin letters once look-alikes are replaced."""
     return word.translate(TWINS).isascii()
 
 
 def readings(text: str) -> Iterator[str]:
     """`plain(text)` with single spaces, then what else it may be read as.
 
-    Letters that stand apart are closed up, digits taken for letters, dashes for spaces, where the
-    text is written so.
+    Where the text is written so, spaced-out letters are joined, digits read as letters and dashes
+    as spaces.
     """
     seen = plain(text)
     yield " ".join(seen.split())
@@ -74,7 +73,7 @@ def readings(text: str) -> Iterator[str]:
 
 
 def _closed_up(match: re.Match[str]) -> str:
-    """Letters that stand apart as words: the widest gaps divide them."""
+    """Spaced-out letters as words: the widest gaps divide them."""
     gaps = re.findall(r"[^a-z]+", match[0])
     narrow = min(gaps, key=len)
     wide = "" if len(set(gaps)) == 1 else " "

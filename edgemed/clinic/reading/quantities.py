@@ -30,7 +30,7 @@ class Unit:
 class Quantity:
     """A number as read: possible values, unit if one is written, and where.
 
-    `pair` is the number's fellow in `120/80` or `3 out of 6` and `first` says which of the two
+    `pair` is the other number in `120/80` or `3 out of 6` and `first` says which of the two
     this is. `implied` marks `a week`, where no number is written.
     """
 
@@ -81,7 +81,7 @@ COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE
 
 
 METRES = re.compile(r"\b[12]\.\d+$")  # a number before ` m` that can only be a height
-# What is counted off by an ordinal, so that the number says which: `second toe`.
+# What an ordinal numbers, so that the number says which one: `second toe`.
 ORDINAL_OF = re.compile(
     r" (?:toe|finger|digit|rib|metatarsal|metacarpal|trimester|degree|lumbar|cervical)\b", re.I
 )
@@ -124,7 +124,7 @@ def _inside(span: Span, taken: Iterable[Span]) -> bool:
 
 
 def _numbers(text: str) -> Iterator[Quantity]:
-    """Numerals and runs of number words, each with the unit right behind it."""
+    """Numerals and runs of number words, each with the unit right after it."""
     end = 0
     for match in _anything().finditer(text):
         if match.start() < end:
@@ -175,7 +175,7 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
 
 
 def _by_the_clock(hours: tuple[float, ...], said: re.Match[str] | None) -> tuple[float, ...]:
-    """The hours with those of a clock of 24: `2 pm` is 14 too, `12 am` is 0."""
+    """The hours, and those of the 24-hour clock: `2 pm` is 14 too, `12 am` is 0."""
     if said is None or not hours or not 1 <= hours[0] <= 12:
         return hours
     afternoon = said["half"].lower() == "p"
@@ -275,7 +275,7 @@ SCALED_BELOW = 10.0  # `three to four hundred` begins at three hundred
 
 
 def _pairs(text: str, found: list[Quantity]) -> list[Quantity]:
-    """`120/80`, `one twenty over eighty`, `3 out of 6`: each number knows its fellow."""
+    """`120/80`, `one twenty over eighty`, `3 out of 6`: each number gets the other one."""
     paired = list(found)
     for i in range(len(found) - 1):
         a, b = paired[i], paired[i + 1]
@@ -299,7 +299,7 @@ def _implied(text: str, found: list[Quantity], taken: list[Span]) -> Iterator[Qu
 
 
 def same(a: float, b: float) -> bool:
-    """Equal but for the last bits that converting costs."""
+    """Equal but for the rounding of a conversion."""
     return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), 1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Whether a value in a table of results is high or low by the range that the table gives with it.
+"""Whether a value in a table of results is high or low by the reference range beside it.
 
 `K 5.9 mmol/L 3.5-5.0` says that the potassium is high. Reads what is written; knows no range.
 """
@@ -17,7 +17,7 @@ RESULT = re.compile(
 
 
 def levels_by_range(text: str, offset: int, mentions: Sequence[Mention]) -> Iterator[Cue]:
-    """The level of each test whose value stands between its name and its range."""
+    """The level of each test whose value is between its name and its range."""
     for mention in mentions:
         match = RESULT.match(text, mention.span.end - offset)
         if mention.concept.kind != "procedure" or match is None:

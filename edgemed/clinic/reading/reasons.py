@@ -1,4 +1,4 @@
-"""What a sentence gives as the reason of a thing: `kidney injury secondary to dehydration`."""
+"""What a sentence gives as the reason for something: `kidney injury secondary to dehydration`."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ NEAR = 50  # characters between a linking word and what it links
 
 
 class Link(NamedTuple):
-    """Something and its reason, and where the reason stands."""
+    """Something and its reason, and where the reason is."""
 
     what: str
     reason: str

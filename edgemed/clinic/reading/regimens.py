@@ -16,13 +16,13 @@ from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
 
 DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
-HEAVIEST_DOSE = 100.0  # grams in a unit of doses
+HEAVIEST_DOSE = 100.0  # grams in a unit of dose
 GAP = 40  # characters between one part of a regimen and the next
-FOLLOWING = 2  # sentences behind a drug's that may still speak of it
+FOLLOWING = 2  # sentences after a drug's that may still be about it
 SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
 AS_NEEDED = 0.0  # among times a day this means "as needed"
 ALWAYS = -1.0  # and this the opposite: "around the clock"
-CLOCK = "clock"  # with a time of day behind it
+CLOCK = "clock"  # with a time of day after it
 
 NUMBERS = {"other": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
            "ten": 10, "twelve": 12, "twenty-four": 24}  # fmt: skip
@@ -39,7 +39,7 @@ EVERY = re.compile(
     r"(?P<unit>h|hr|hrs|hours?|d|days?|wk|weeks?|months?)\b",
     re.IGNORECASE,
 )
-# Words behind a route that make it something else than the way of a drug, or a daily thing.
+# Words after a route or a frequency that make it something else, or a daily thing.
 NOT_ROUTE = re.compile(
     r"\s+(?:fluids?|intake|access|line|contrast|hydration|thrush|mucosa|cavity|lesions?|surgery"
     r"|ulcers?|hygiene|exam\w*|cancer|diet|nutrition|bleeding|tone|pain|discharge)\b",
@@ -55,7 +55,7 @@ PERIOD = re.compile(
 AGO = re.compile(r" (?:or (?:so|two) )?(?:ago|later|before|prior|earlier|after)\b", re.I)
 LENGTH = re.compile(r"an? \w+|week|month", re.I)
 EYE = re.compile(r"\b(?:eyes?|vision|visual|cataracts?|pupils?|20/\d+)\b", re.I)
-# Before `ppd` that is packs a day and no test for tuberculosis.
+# Before `ppd`: packs a day, no test for tuberculosis.
 COUNTED_PACKS = re.compile(r"(?:\d|½|half(?: an?)?|one|two|three|a)[ -]?$", re.IGNORECASE)
 LEAD = r"(?:iv|i\.v\.|intravenous|oral|sublingual|subcutaneous|intramuscular|inhaled|topical)"
 BEFORE = re.compile(rf"\b{LEAD}\s+$", re.IGNORECASE)
@@ -105,10 +105,10 @@ def regimens(said: Said) -> list[Regimen]:
 
 
 def all_regimens(text: Sequence[Said]) -> tuple[list[Regimen], list[Regimen]]:
-    """The regimens of a whole text: those it states, and those that may be of a drug.
+    """The regimens of a whole text: those it states, and those that may belong to a drug.
 
-    How to take it may stand in a sentence of its own (`Take 1 tablet twice daily.`). A question,
-    and what else follows a drug without naming one, may only confirm.
+    How to take it may be in a sentence of its own (`Take 1 tablet twice daily.`). Questions, and
+    other sentences after a drug that name none, can only confirm.
     """
     stated: list[Regimen] = []
     possible: list[Regimen] = []
@@ -132,14 +132,14 @@ def all_regimens(text: Sequence[Said]) -> tuple[list[Regimen], list[Regimen]]:
 
 
 def continued(said: Said, drug: str) -> list[Regimen]:
-    """The regimens of a sentence that names no drug, read as of `drug`."""
+    """The regimens of a sentence that names no drug, read as those of `drug`."""
     parts = _cut(said, _written(said))
     found = (_regimen(drug, part, len(parts) == 1) for part in parts)
     return [r for r in found if r.doses or r.routes or r.rates]
 
 
 def _joined(found: Sequence[Regimen]) -> Regimen:
-    """One regimen of the parts of several."""
+    """The parts of several regimens as one."""
     return Regimen(
         found[0].drug,
         tuple(dose for r in found for dose in r.doses),
@@ -181,7 +181,7 @@ def _written(said: Said) -> list[Quantity | Detail]:
 
 
 def may_be_dose(quantity: Quantity) -> bool:
-    """A written number in a measure of doses, or in none."""
+    """A written number in a unit of dose, or in none."""
     halved = quantity.unit is not None and quantity.text.lower().startswith("half ")
     if quantity.implied and not (halved and quantity.unit and quantity.unit.dimension in DOSED):
         return False
@@ -191,7 +191,7 @@ def may_be_dose(quantity: Quantity) -> bool:
 
 
 def is_body_weight(quantity: Quantity) -> bool:
-    """Kilograms and pounds: nothing is taken by them."""
+    """Kilograms and pounds: no dose is given in them."""
     unit = quantity.unit
     return unit is not None and unit.dimension == "mass" and unit.factor > HEAVIEST_DOSE
 

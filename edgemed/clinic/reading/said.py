@@ -14,16 +14,16 @@ from edgemed.clinic.sentences import Sentence
 from edgemed.clinic.words import Word
 
 Polarity = Literal["yes", "no", "open"]
-# What ends a statement like a question: `the x-ray shows a stone, okay?`
+# What makes a statement end like a question: `the x-ray shows a stone, okay?`
 TAG = re.compile(
     r"\b(?:okay|ok|all right|alright|right|correct|you know|yeah|see)\W*$", re.IGNORECASE
 )
 
 
 class Cue(NamedTuple):
-    """What is said of things beside their names: an attribute, its value, where, and of what.
+    """What is said of named things: an attribute, its value, where, and of what.
 
-    `spoken`: in words of talk that can bear a draft out and claim nothing by themselves.
+    `spoken`: in words of talk that can support a draft and claim nothing by themselves.
     """
 
     attribute: str
@@ -35,7 +35,7 @@ class Cue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A concept where it is named, whether it is said to be so, and of whom."""
+    """A concept where it is named, whether it is affirmed, and of whom."""
 
     concept: Concept
     span: Span
@@ -61,6 +61,6 @@ class Said:
 
     @property
     def asks(self) -> bool:
-        """Whether it asks; `okay?` behind a statement asks nothing."""
+        """Whether it asks; `okay?` after a statement asks nothing."""
         text = self.sentence.text
         return text.endswith("?") and TAG.search(text) is None

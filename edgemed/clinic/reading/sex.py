@@ -1,7 +1,7 @@
-"""Whether a text speaks of the patient as of a man or a woman.
+"""Whether a text describes the patient as a man or as a woman.
 
-Nouns, titles and pronouns are counted in the sentences that name nobody else. A text that hardly
-says so, or says both, leaves it open.
+Nouns, titles and pronouns are counted in the sentences that name nobody else. It stays open where a
+text has few of them, or both.
 """
 
 import re
@@ -30,7 +30,7 @@ BODY: dict[str, Sex] = {
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 AGE = re.compile(r"(?:\d|year|month|day|old|y/?o|yo)[ -]*(?:y\.?o\.?\s*)?$", re.I)
-TITLE = re.compile(r"\.? [A-Z]")  # behind a title in capitals: `MS. SMITH`, and not `MS: denies`
+TITLE = re.compile(r"\.? [A-Z]")  # after a title in capitals: `MS. SMITH`, and not `MS: denies`
 MISSES = re.compile(
     r" (?:an?|any|the|my|his|her|your|its?|that|this|one|two|some|many|out|work|school|doses?|days?"
     r"|appointments?|meals?|you|him|me)\b"
@@ -38,7 +38,7 @@ MISSES = re.compile(
 OF_ANOTHER = re.compile(r"\b(?:patient of|by|from|sent by|seeing|referred to) $", re.I)
 CLEARLY = 3  # times as often as the other
 LEAST = 3  # pronouns that say a patient's sex in a conversation
-# Who says `you` or speaks of himself in a conversation speaks of somebody else with `he`.
+# In a conversation, somebody who says `you` or `I` means another person by `he`.
 FACE_TO_FACE = re.compile(r"\b(?:you|your|you're|me|my|i'm|i've|i)\b", re.I)
 
 
@@ -82,7 +82,7 @@ def with_sex(said: Sequence[Said]) -> Iterator[Said]:
 
 
 def tally(said: Said) -> dict[str, int]:
-    """How often a sentence that names nobody else speaks of a woman and of a man."""
+    """How often a sentence that names nobody else refers to a woman and to a man."""
     votes = {"female": 0, "male": 0}
     if said.people or said.carried:
         return votes

@@ -1,6 +1,6 @@
 """Left, right and both sides in a text, each with the words it is said of.
 
-`right` is also `correct` and `at once`, `left` also `went away`; in speech most of them are. A side
+`right` is also `correct` and `at once`, `left` also `went away`; in speech most are. A side
 counts where a part of the body or a finding is next to it, or a word such as `side`.
 """
 
@@ -30,7 +30,7 @@ NOT_AFTER = frozenset(
     """now away here there before after through so because around up over back that this and the a
     an when where it he she i we you off out for with at to untreated work home""".split()
 )
-# What follows `the right` where it means the correct one.
+# What follows `right` where it means correct.
 CORRECT = frozenset(
     """thing things way direction decision time track amount answer choice person people place dose
     size medication medicine one ones foods kind word words question""".split()
@@ -38,11 +38,11 @@ CORRECT = frozenset(
 OWNERS = frozenset("the his her my your their patient's".split())
 COMPARED = ("and", "or", "than", "to", "versus", "vs", "greater", "worse", "more", "less", "not")
 REACH = 4  # words on either side that a side can be said of
-FAR = 9  # words in front of `on the left`, small ones among them
+FAR = 9  # words before `on the left`, small ones among them
 
 
 class Sided(NamedTuple):
-    """A side, where it stands, and the names and stems of what it is said of, nearest first."""
+    """A side, where it is, and the names and stems of what it is said of, nearest first."""
 
     side: Side
     span: Span
@@ -55,7 +55,7 @@ def sides(text: str, found: Sequence[Word], things: Sequence[NamedAt]) -> Iterat
 
 
 def _compared(text: str, sided: Sequence[Sided]) -> Iterator[Sided]:
-    """Two sides that are compared are of the same things: `my right hip more than my left`."""
+    """Two sides that are compared belong to the same things: `my right hip more than my left`."""
     of = {s: s.of for s in sided}
     for a, b in pairwise(sided):
         is_near = b.span.start - a.span.end <= COMPARED_WITHIN
@@ -109,7 +109,7 @@ def _is_letter(text: str, word: Word) -> bool:
 
 
 def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:
-    """What the side at `at` is said of: behind it first, then in front, inside the clause.
+    """What the side at `at` is said of: after it first, then before, inside the clause.
 
     Not beyond another side (`left arm and right leg`), but for two sides of one thing.
     """

@@ -27,7 +27,7 @@ IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
 READINGS = 2  # of a number that count as context
-FEW = 4  # words of talk that tell something by themselves
+FEW = 4  # words of talk that say something by themselves
 COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
@@ -42,7 +42,7 @@ class Source:
 
     @cached_property
     def trusted(self) -> "tuple[Source, tuple[int, ...]]":
-        """The source without what speaks to the model, and the numbers of the sentences taken out.
+        """The source without what addresses the model, and the numbers of the sentences taken out.
 
         The same source where nothing does.
         """
@@ -79,7 +79,7 @@ class Source:
 
     @cached_property
     def regimens(self) -> tuple[list[Regimen], list[Regimen]]:
-        """Doses, routes and frequencies of drugs: as stated, and as may be meant."""
+        """Doses, routes and frequencies of drugs: those stated, and those that may be meant."""
         return all_regimens(self.said)
 
     @cached_property
@@ -92,7 +92,7 @@ class Source:
 
     @cached_property
     def cues(self) -> dict[str, list[tuple[int, Cue]]]:
-        """What is said of things beside their names, by attribute."""
+        """What is said of named things, by attribute."""
         found: dict[str, list[tuple[int, Cue]]] = defaultdict(list)
         for i, said in enumerate(self.said):
             for cue in said.cues:
@@ -106,7 +106,7 @@ class Source:
         return {}
 
     def is_listed(self, name: str) -> bool:
-        """Whether a name that the source has is one of the lists' and no plain word."""
+        """Whether a name that the source has is from the lists, not a plain word."""
         there = self.mentions.get(name, [])
         return bool(there) and there[0][1].concept.kind != "word"
 
@@ -171,7 +171,7 @@ class Source:
 
     @cached_property
     def told(self) -> str:
-        """The words of all that is told and not asked, in lower case, a sentence a line."""
+        """The words of all statements, without questions, in lower case, a sentence a line."""
         told = (said for said in self.said if not asks(said))
         return "\n".join(f" {' '.join(w.lower for w in said.words)} " for said in told)
 
@@ -200,7 +200,7 @@ class Source:
     def company(self, said: Said, at: Span) -> dict[str, float]:
         """The context of `at` in a sentence: names of concepts and stems, weighted.
 
-        A word weighs as much as it is rare in the source, less the farther away it stands.
+        A word weighs as much as it is rare in the source, and less the farther away it is.
         """
         weights: dict[str, float] = {}
         for name, start, end in named(said):
@@ -213,7 +213,7 @@ class Source:
         return weights
 
     def rarity(self, name: str) -> float:
-        """How much meeting a name says; nothing for a name the source lacks."""
+        """How much it means to find a name; nothing for a name the source lacks."""
         if name not in self._rarities:
             held = len(self.mentions.get(name, ())) or self._held[name]
             self._rarities[name] = math.log(1 + len(self.said) / held) if held else 0.0
@@ -236,7 +236,7 @@ class Source:
 
     @cached_property
     def _rarities(self) -> dict[str, float]:
-        """What was asked for, kept."""
+        """Cached answers."""
         return {}
 
     @cached_property
@@ -246,7 +246,7 @@ class Source:
 
     @cached_property
     def people(self) -> frozenset[str]:
-        """Everybody named."""
+        """Everybody who is named."""
         return frozenset(p.name for said in self.said for p in said.people)
 
     @cached_property
@@ -261,7 +261,7 @@ class Source:
 
     @cached_property
     def has_relatives_speaking(self) -> bool:
-        """A transcript in which somebody beside patient and clinician speaks."""
+        """A transcript in which somebody besides patient and clinician speaks."""
         return any(said.sentence.role == "other" for said in self.said)
 
     @cached_property
@@ -270,7 +270,7 @@ class Source:
         return frozenset(w.lower for said in self.said for w in said.words)
 
     def span(self, i: int) -> Span:
-        """Where the i-th sentence stands."""
+        """The span of the i-th sentence."""
         return self.said[i].sentence.span
 
     def around(self, i: int, before: int = 2, after: int = 1) -> range:
@@ -286,7 +286,7 @@ class Source:
 
 
 def _implied_levels(said: Said) -> Iterator[Cue]:
-    """What the name of a finding says of a test: hyperkalemia, a high potassium."""
+    """What the name of a finding says about a test: hyperkalemia is a high potassium."""
     for mention in said.mentions:
         for test, level in _tests().get(mention.concept.name, ()):
             if mention.polarity == "yes":

@@ -42,7 +42,7 @@ ORDINALS = {
 }  # fmt: skip
 
 _WORD = "|".join([*SMALL, *TENS, *SCALES])
-# A run begins with a number word or `a hundred`; `and` and `point` may stand inside it only.
+# A run begins with a number word or `a hundred`; `and` and `point` may only be inside it.
 # Speech recognition writes a spoken point as a full stop: `six . eight`.
 RUN = re.compile(
     rf"\b(?:a (?=hundred|thousand))?(?!o\b|oh\b)(?:{_WORD})"

@@ -1,6 +1,6 @@
-"""What a germ resists and what it is sensitive to: `cipro resistant`, `S: nitrofurantoin`.
+"""Finds what an organism is resistant and sensitive to: `cipro resistant`, `S: nitrofurantoin`.
 
-The drugs named there were tried on a culture. Nobody takes them, and nobody is allergic to them.
+The drugs named there were tried on a culture. They are neither medication nor allergens.
 """
 
 import re
@@ -14,7 +14,7 @@ _SAYS = (
     r"(?:non-?|pan-?|multi-?)?(?:resist(?:ant|ance|s)?|susceptib(?:le|ility|ilities)"
     r"|sensitiv(?:e|ity|ities)|sens|susc|intermediate)"
 )
-# In front of the drugs: `resistant to`, `R to`, `S:`.
+# Before the drugs: `resistant to`, `R to`, `S:`.
 AHEAD = re.compile(rf"\b(?:{_SAYS}(?:(?: only)? to\b|:)|[rsi](?: to\b|:))", re.IGNORECASE)
 BEHIND = re.compile(rf"[ -]{{1,2}}(?:\([^)]*\) )?(?:is |are |was )?{_SAYS}\b", re.IGNORECASE)
 # Where a list of them ends.
@@ -36,7 +36,7 @@ PERSON = re.compile(
 
 
 def is_tried_on_germ(mention: Mention, said: Said) -> bool:
-    """Whether a drug is named for what a germ does to it."""
+    """Whether a drug is named as a susceptibility of an organism."""
     return is_antimicrobial(mention) and any(
         start <= mention.span.start - said.sentence.span.start < end
         for start, end in _stretches(said)
@@ -49,12 +49,12 @@ def _names() -> tuple[str, ...]:
 
 
 def is_antimicrobial(mention: Mention) -> bool:
-    """Whether it is a drug against germs."""
+    """Whether it is an antimicrobial."""
     return mention.concept.kind == "drug" and mention.concept.name.startswith(_names())
 
 
 def _stretches(said: Said) -> Iterator[tuple[int, int]]:
-    """Stretches of the sentence that name what was tried."""
+    """Stretches of the sentence that name drugs tried on a culture."""
     text = said.sentence.text
     for match in AHEAD.finditer(text):
         others = text[: match.start()] + text[match.end() :]

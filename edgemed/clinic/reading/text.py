@@ -1,7 +1,7 @@
-"""A text read once: its sentences with the quantities, dates, concepts, sides, people they hold.
+"""Reads a text once: its sentences with their quantities, dates, concepts, sides and people.
 
-Offsets are into the whole text. What a sentence of a transcript owes to its neighbours is added
-by `dialogue`.
+Offsets are into the whole text. What a sentence of a transcript means together with
+its neighbours is added by `dialogue`.
 """
 
 import re
@@ -26,13 +26,13 @@ from edgemed.clinic.sentences import Sentence, split
 from edgemed.clinic.words import STOP, Word, words
 
 _TAKEN_BACK = r"[,.]?\s*(?:no|sorry|i mean|excuse me|rather|or rather|correction|make that)\b[, ]+"
-# What a speaker takes back at once: `the left, sorry, the right`, `20, no, 40 milligrams`.
+# What a speaker corrects at once: `the left, sorry, the right`, `20, no, 40 milligrams`.
 CORRECTED = re.compile(
     rf"\b(?:left|right)\b(?: \w+)?{_TAKEN_BACK}(?=(?:the |my |on the )*(?:left|right)\b)"
     rf"|\b\d+(?: \w+)?{_TAKEN_BACK}(?=\d)",
     re.IGNORECASE,
 )
-# In a list of the family's illnesses: one of the patient.
+# In a list of the family's illnesses: one that the patient has.
 OWN = re.compile(
     r"\bpatient (?:also )?(?:has|had|is|was)\b(?! (?:an? |no |any )?(?:\w+ )?family)", re.IGNORECASE
 )
@@ -78,7 +78,7 @@ def read_one(sentence: Sentence) -> Said:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """White space as long as what was taken back."""
+    """White space as long as what was corrected."""
     return " " * len(match[0])
 
 

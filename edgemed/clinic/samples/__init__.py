@@ -1,4 +1,4 @@
-"""Texts of invented patients, for trying: a note, and a conversation of a visit."""
+"""Sample texts of invented patients: a note, and the conversation of a visit."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""Allergens that a text names, and that it knows of none."""
+"""Finds the allergens that a text names, or that it says there are none."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from edgemed.clinic.vital.items import (
 )
 
 NONE_KNOWN = "no known allergies"
-# Behind an allergy: what is told from here on is not an allergen.
+# After an allergy: what follows these words is not an allergen.
 TAKEN = re.compile(
     r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now|instead|avoid\w*"
     r"|treat\w*|with (?:rash|hives|swelling)|causes?|caus(?:ed|ing)|which|reaction)\b",
@@ -63,7 +63,7 @@ def _one_denied(said: Said) -> bool:
 
 
 def answered(said: Said) -> Iterator[VitalItem]:
-    """What the answer to a question for allergies names."""
+    """The allergens in the answer to a question about allergies."""
     if said.sentence.role and not asks(said):
         whole = [(0, _until_taken(said.sentence.text, 0))]
         yield from _allergens(said, whole, is_unclear(said, "allergy"))
@@ -103,7 +103,7 @@ ALLERGIES = re.compile(r"\ballerg(?:y|ies|ic)\b", re.IGNORECASE)
 
 
 def of_allergens(said: Said) -> Iterator[tuple[int, int]]:
-    """Stretches of the sentence that name allergens: behind the word, right before it, a list."""
+    """Stretches of the sentence that name allergens: after the word, right before it, a list."""
     text = said.sentence.text
     nots = [(a, b) for _, a, b in places(said, "allergy", "not")]
     if ALLERGIES.search(said.sentence.section):

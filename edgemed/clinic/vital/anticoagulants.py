@@ -1,4 +1,4 @@
-"""Drugs against clotting that a text names, with what becomes of them."""
+"""Finds the anticoagulants that a text names, and whether they are stopped or held."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ KIND = "anticoagulant"
 
 
 def anticoagulants(said: Said) -> Iterator[VitalItem]:
-    """Drugs against clotting by name; those only considered, denied or allergens are left out."""
+    """Anticoagulants by name, without those only considered, denied or named as allergens."""
     if asks(said) or not may_hold(said, KIND):
         return
     text, unclear = said.sentence.text, is_unclear(said, KIND)

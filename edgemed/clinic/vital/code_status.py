@@ -1,4 +1,4 @@
-"""What is to be done if the heart stops, as a text says it."""
+"""Finds the code status that a text states: full code, DNR, DNI or comfort care."""
 
 import re
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from edgemed.clinic.vital.items import (
     span_of,
 )
 
-# What refuses in so many words is not denied by its own `not`.
+# A refusal such as `do not resuscitate` is not negated by its own `not`.
 REFUSES = re.compile(r"(?:no|not|do[- ]not|allow)[- ]", re.IGNORECASE)
 
 
 def code_status(said: Said) -> Iterator[VitalItem]:
-    """What is to be done if the heart stops."""
+    """Every statement of the code status."""
     kind, text = "code status", said.sentence.text
     if asks(said) or not may_hold(said, kind):
         return

@@ -1,4 +1,4 @@
-"""The vital check, always last: what must never be lost, held against the note in both directions.
+"""The vital check, always last: what must never be lost, compared with the note both ways.
 
 Allergies, anticoagulants, code status, pending results, abnormal results, follow-up: what the note
 has and the draft lacks, what the draft has and the note lacks, and where the note itself is
@@ -21,11 +21,11 @@ from edgemed.clinic.vital.kinds import READERS, vital_items
 MOST = 4  # items named in a line
 CLOSE = 0.1  # share by which two times may differ: 30 days and a month
 FEW = 3  # sentences that may be nothing but a list of allergies
-SHARED = 1 / 3  # of the names of a sentence, for it to speak of the same
+SHARED = 1 / 3  # of the names of an item: if another has as many of them, it is about the same
 
 
 class ComparedText(NamedTuple):
-    """A text as it is compared: what it says, its items of one kind, and whether it is talk."""
+    """A text to compare: its sentences, its items of one kind, and whether it is a dialogue."""
 
     said: Sequence[Said]
     items: Sequence[VitalItem]
@@ -35,7 +35,7 @@ class ComparedText(NamedTuple):
 def vital(source: Source, draft: Sequence[Said]) -> tuple[Vital, ...]:
     """The lines of the vital check, in the order of kinds.
 
-    What the note says to the model lends the draft no support.
+    What the note says to the model does not support the draft.
     """
     trusted, _ = source.trusted
     there, here = vital_items(source.said), vital_items(draft)
@@ -80,7 +80,7 @@ def _line(kind: str, lack: Lack, items: Sequence[VitalItem], *, source: bool) ->
 
 
 def disagreeing(items: Sequence[VitalItem]) -> list[VitalItem]:
-    """Items of a text that cannot all be so: an allergy and none known, full code and DNR."""
+    """Items of a text that contradict each other: an allergy and none known, full code and DNR."""
     for one, others in DISAGREE:
         against = [item for item in items if item.name in others or (not others and
                    item.kind == "allergy" and item.name != one)]  # fmt: skip
@@ -103,7 +103,7 @@ def by_name(item: VitalItem, other: ComparedText) -> bool:
 def as_allergen(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has the allergen; a few words may be the list of allergies itself.
 
-    `Penicillin and latex` carries them, `penicillin 500 mg` does not.
+    `Penicillin and latex` is such a list, `penicillin 500 mg` is not.
     """
     if by_name(item, other):
         return True
@@ -119,7 +119,7 @@ def as_allergen(item: VitalItem, other: ComparedText) -> bool:
 def as_drug(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has the drug, and stops or holds it where this one does.
 
-    That a drug is for thinning the blood names none, so any drug bears it out.
+    `On blood thinners` names no drug, so any anticoagulant supports it.
     """
     if item.state == GENERAL:
         return bool(other.items)
@@ -128,7 +128,7 @@ def as_drug(item: VitalItem, other: ComparedText) -> bool:
 
 
 def as_told(item: VitalItem, other: ComparedText) -> bool:
-    """Whether a sentence of the kind speaks of the same things."""
+    """Whether a sentence of the kind is about the same things."""
     if not item.names:
         return bool(other.items)
     return any(not o.names or len(item.names & o.names) >= SHARED * len(item.names)
@@ -138,7 +138,7 @@ def as_told(item: VitalItem, other: ComparedText) -> bool:
 def as_time(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text gives one of the times or dates for coming back."""
     times = [v for o in other.items for v in o.values]
-    if other.is_talk:  # a time may stand in another sentence than what it is for
+    if other.is_talk:  # a time may be in another sentence than what it is for
         times += [v * q.unit.factor / DAY for said in other.said for q in said.quantities
                   if q.unit and is_time(q) for v in q.values]  # fmt: skip
     dates = [d for said in other.said for d in said.dates]
@@ -150,7 +150,7 @@ def as_time(item: VitalItem, other: ComparedText) -> bool:
 
 
 def is_close(a: float, b: float) -> bool:
-    """Whether two times are one, as they are spoken of."""
+    """Whether two times count as the same, such as 30 days and a month."""
     return abs(a - b) <= CLOSE * max(a, b)
 
 
@@ -186,4 +186,4 @@ CARRIED: dict[str, Callable[[VitalItem, ComparedText], bool]] = {
     "abnormal result": as_result,
     "follow-up": as_time,
 }
-"""How it is found whether a text carries an item of the other, by kind."""
+"""By kind, what tells whether a text has an item of the other."""

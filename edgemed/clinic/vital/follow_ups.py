@@ -1,4 +1,4 @@
-"""When the patient is to come back, or a test to be done again, as a text says it."""
+"""Finds follow-up in a text: when the patient is to come back, or a test is to be repeated."""
 
 from collections.abc import Iterator, Sequence
 

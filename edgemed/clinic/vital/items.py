@@ -1,5 +1,4 @@
-"""What must never be lost, as data: one item, the list of words (`lists/vital.tsv`), and where they
-stand in a sentence."""
+"""Items of the vital check, and the words that announce them in a sentence (`lists/vital.tsv`)."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ SHOWN = 70  # characters of a sentence that is shown
 class VitalItem(NamedTuple):
     """One thing that must not be lost: its kind, its name, the words to show, and where.
 
-    `names` carry it where the kind is told by a sentence; `state` is "", `GENERAL`, "stopped" or
+    `names` identify it if a whole sentence tells the kind; `state` is "", `GENERAL`, "stopped" or
     "held", or the level of a result; `values` are the times of a follow-up in days or the numbers
     of a result, `dates` are a follow-up's.
     """
@@ -78,23 +77,23 @@ def places(said: Said, kind: str, tells: str) -> Iterator[tuple[VitalRow, int, i
 
 
 def asks(said: Said) -> bool:
-    """Whether somebody is asked; a mark behind what is written doubts it."""
+    """Whether somebody is asked; in a written text a question mark means doubt instead."""
     return said.asks and bool(said.sentence.role)
 
 
 def is_unclear(said: Said, kind: str) -> bool:
-    """Whether the sentence says that it does not know."""
+    """Whether the sentence leaves the matter open."""
     doubted = said.asks and not said.sentence.role
     return doubted or next(places(said, kind, "unclear"), None) is not None
 
 
 def own(mention: Mention) -> bool:
-    """Whether it is of the patient."""
+    """Whether it is about the patient."""
     return not mention.context.person
 
 
 def is_so(said: Said, start: int, end: int) -> bool:
-    """Whether what stands at these characters is said to be so, of the patient."""
+    """Whether what is at these characters is affirmed of the patient."""
     there = at(said, start, end)
     return all(m.polarity == "yes" and own(m) for m in there)
 

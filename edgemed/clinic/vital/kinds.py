@@ -1,4 +1,4 @@
-"""The kinds of what must never be lost, in the order in which they are shown; what reads each."""
+"""The kinds of the vital check in the order shown, and the function that finds each in a text."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,7 +18,7 @@ READERS: dict[str, Callable[[Said], Iterator[VitalItem]]] = {
     "abnormal result": abnormal_results,
     "follow-up": follow_ups,
 }
-"""Each kind with what reads it, in the order in which they are shown."""
+"""Each kind with the function that finds it, in the order in which they are shown."""
 
 
 def vital_items(text: Sequence[Said]) -> list[VitalItem]:

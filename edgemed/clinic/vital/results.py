@@ -1,4 +1,4 @@
-"""Results that are not there yet, and results out of their range, as a text says them."""
+"""Finds pending results and abnormal results in a text."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from edgemed.clinic.vital.items import (
 TESTED = ("procedure", "organism")
 OUT_OF_RANGE = frozenset(("high", "low", "abnormal"))
 ABNORMAL = "abnormal result"
-# Behind a test and its value: `18.2, high`, `4.1 (H)`.
+# After a test and its value: `18.2, high`, `4.1 (H)`.
 MARKED = re.compile(
     r"[\s:=]*(?:of |was |is )?\d[\d.,/]*(?:\s?[\w/%]+)?\s?[,(]+\s?"
     r"(?P<level>high|low|elevated|[HL])\b"
@@ -96,7 +96,7 @@ def _derived() -> dict[str, tuple[str, str]]:
 
 
 def named_by_level(said: Said) -> Iterator[tuple[Mention, str, str]]:
-    """Findings that are nothing but the level of a test: `hyperkalemia`."""
+    """Findings that are just the level of a test: `hyperkalemia`."""
     laboratory = rows(ABNORMAL, "general")
     for mention in said.mentions:
         test, level = _derived().get(mention.concept.name, ("", ""))
@@ -114,7 +114,7 @@ def _result(said: Said, test: str, level: str, span: Span) -> VitalItem:
 
 
 def nearest(said: Said, tests: dict[str, Mention], start: int, end: int) -> Mention | None:
-    """The test nearest to the words, of their sentence."""
+    """The test nearest to the words in their sentence."""
     at = said.sentence.span.start
     gaps = [(max(m.span.start - at - end, start - (m.span.end - at)), m) for m in tests.values()]
     near = [g for g in gaps if g[0] <= NEAR / 2]

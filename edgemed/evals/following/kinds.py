@@ -1,6 +1,6 @@
 """The 25 kinds of instructions of IFEval: a table of what each takes, and whether an answer obeys.
 
-The rules are those of the published checkers, answer by answer, where they are odd too: a keyword
+The rules are those of the published checkers, answer by answer, even where they are odd: a keyword
 is a regular expression, `less than` is strict, a language that cannot be told counts as obeyed.
 One differs: where the letter of `letter_frequency` is a sign (`!`, `#`), that sign is counted; the
 published checker counts a random letter instead.

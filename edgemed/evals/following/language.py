@@ -1,4 +1,4 @@
-"""The language of an answer, as langdetect tells it, seeded so that it tells the same each time."""
+"""Detects the language of an answer with langdetect, seeded so that the result never varies."""
 
 CODES = frozenset(
     "en es pt ar hi fr ru de ja it bn uk th ur ta te bg ko pl "

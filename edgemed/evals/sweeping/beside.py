@@ -1,7 +1,7 @@
-"""A change by chance beside a sweep: noise of the size of what the chosen merge changes.
+"""A random change as the control of a sweep: noise as large as what the chosen merge changes.
 
-It answers the test split beside the parents and the chosen merge, and has no part in the choice. A
-merge that is no better than noise of its own size has not earned its place: that is seen here.
+It answers the test split like the parents and the chosen merge, and has no part in the choice. It
+shows whether the merge is better than noise of the same size.
 """
 
 from dataclasses import replace
@@ -27,10 +27,10 @@ CONTROL = "change by chance"
 
 
 def control(way: Way, t: Setting, seed: int, out: Path, threads: int | None) -> ByRecipe:
-    """The second parent with a change by chance that is as large, matrix by matrix, as what the
+    """The second parent with a random change that is as large, matrix by matrix, as what the
     merge at `t` takes from the first one: (1 - t) |A - B|. Norms and biases stay as they are.
 
-    The adapter is written to `out` once, and found there again. Where t differs between tensors,
+    The adapter is written to `out` once, and reused. Where t differs between tensors,
     the adapter itself holds each change by that tensor's t, so `out` is for this t alone. The row
     has the types of the sweep's merges: coarser ones would round the change away.
     """
@@ -60,7 +60,7 @@ def out_type_of(way: Way) -> str:
 
 
 def by_tensor(adapter: Adapter, t: Setting, model: Model) -> Adapter:
-    """Every change times 1 - t of its tensor; those of which nothing is left are left out."""
+    """Every change times 1 - t of its tensor, without those that become 0."""
     blocks, pairs = block_count(model), {}
     for name, pair in adapter.pairs.items():
         block = block_of(name)
@@ -73,6 +73,6 @@ def by_tensor(adapter: Adapter, t: Setting, model: Model) -> Adapter:
 
 
 def changed(b: Parent, adapter: Path, strength: float) -> Adapted:
-    """The parent with the adapter over its own."""
+    """The parent with the adapter on top of its own."""
     own = b.uses if isinstance(b, Adapted) else ()
     return Adapted(b.model if isinstance(b, Adapted) else b, (*own, Use(adapter, strength)))

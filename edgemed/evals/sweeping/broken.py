@@ -1,7 +1,7 @@
-"""Names a parent that is broken before any hour is spent on its merges.
+"""Finds a broken parent before hours are spent on its merges.
 
-A file can be damaged, or made with a wrong converter, and still load and write. Such a model is
-surprised by plain English, and its twin is not.
+A file can be damaged, or made with a faulty converter, and still load and generate text. Such a
+model has a high perplexity on plain English, and the other parent has not.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ PLAIN = (
 )
 """What both parents read."""
 FAR = 10.0
-"""A parent whose perplexity is so many times that of the other is broken."""
+"""A parent with this many times the perplexity of the other is broken."""
 
 
 class Surprise(NamedTuple):
@@ -31,7 +31,7 @@ class Surprise(NamedTuple):
 
 
 def perplexity_of(path: Path, options: Options) -> float:
-    """The perplexity of the model at `path` on PLAIN, whatever context its questions will have."""
+    """The perplexity of the model at `path` on PLAIN, with any context."""
     roomy = replace(options, context=None)
     model = start(reading_settings(path, [("plain English", PLAIN)], roomy))
     try:
@@ -42,7 +42,7 @@ def perplexity_of(path: Path, options: Options) -> float:
 
 
 def refuse_broken(found: Surprise, names: tuple[str, str]) -> None:
-    """Refused if one parent is far more surprised than the other."""
+    """Refused if the perplexity of one parent is far higher."""
     worse = 0 if found.a > found.b else 1
     high, low = max(found), min(found)
     if not high <= FAR * low:  # a NaN is refused too

@@ -1,9 +1,9 @@
-"""How a sweep divides its time: rounds that halve the merges, by measured seconds.
+"""Divides the time of a sweep: rounds that halve the merges, by measured seconds.
 
-Of the time, HALF is for choosing; where a search follows, half of that is for it. In every round
-all merges that are left answer twice as many items as before, then the better half of them stays;
-the parents always stay. What a round or a test will take is the measured time of a merge and of an
-item of each task; nothing is assumed. What is left at the end is for the test.
+HALF of the time is for choosing; a search that follows gets half of that. In every round all
+remaining merges answer twice as many items as before, then the better half of them stays; the
+parents always stay. The time of a round or a test is computed from the measured time of a merge and
+of an item of each task; nothing is assumed. What is left at the end is for the test.
 """
 
 import math
@@ -55,7 +55,7 @@ class Clock:
             yield
 
     def forecast(self, merges: int, items: Mapping[str, int]) -> float:
-        """Seconds for so many merges, and items by task; what was never measured counts nothing."""
+        """Seconds for so many merges, and items by task; what was never measured counts 0."""
         each = {name: mean(found) for name, found in self.items.items()}
         return merges * mean(self.merges) + sum(
             count * each.get(task, 0.0) for task, count in items.items()
@@ -64,7 +64,7 @@ class Clock:
 
 @contextmanager
 def measuring(found: list[float], count: int) -> Iterator[None]:
-    """Adds the seconds of the block and `count` to `found`, if the block comes to its end."""
+    """Adds the seconds of the block and `count` to `found`, unless the block raises."""
     began = time.monotonic()
     yield
     found[0] += time.monotonic() - began

@@ -1,11 +1,12 @@
-"""Which point of a sweep to take, and whether the items can tell it from the others.
+"""Chooses the point of a sweep, and names the others that the items cannot tell from it.
 
-The rule: of every task the share that a point keeps of what can be kept,
+The rule: for every task the share that a point keeps of what can be kept,
 
     share = (score - floor) / (best score of any point - floor)        0 below the floor
 
-the mean of the shares of an axis's tasks, and of these the lowest: the point where it is highest
-is taken (of equals the one whose next axis keeps more, then the lowest t, and a t before a recipe).
+for every axis the mean of its tasks' shares, and of the axes the lowest: the point where that is
+highest is taken (of equals the one whose next axis keeps more, then the lowest t, and a t before a
+recipe).
 Another point is "like" the chosen one where the 95 % interval of the difference between their
 lowest shares reaches 0. Items are resampled with all points' answers to them together: luck with
 easy items favours none.
@@ -24,9 +25,9 @@ from edgemed.evals.sweeping.point import At, in_order
 F64 = NDArray[np.float64]
 CLINICAL, INSTRUCTIONS = "clinical", "instructions"
 KEPT = 0.9
-"""A skill of which less than this is kept is lost: an alarm."""
+"""A skill of which less than this is kept counts as lost: an alarm."""
 
-RULE = "the point at which the axis that keeps least of its best score above the floor keeps most"
+RULE = "the point whose weakest axis keeps most of its best score above the floor"
 
 
 SMALL = 1e-12  # what rounding takes from a share
@@ -45,7 +46,7 @@ class Column(NamedTuple):
 
 class Choice(NamedTuple):
     """The chosen point, the axis that keeps least there and how much, the points `like` it, and the
-    tasks that say nothing since no point is above their floor."""
+    silent tasks, on which no point is above the floor."""
 
     point: At
     axis: str
@@ -79,8 +80,7 @@ class KeptShare(NamedTuple):
 
 
 def choose(columns: Sequence[Column]) -> Choice | None:
-    """The point by the rule; None where every task is silent, or every one of an axis that no
-    choice may be made without."""
+    """The point by the rule; None if all tasks are silent, or all those of a required axis."""
     points = in_order(columns[0].points)
     shares = [(column, shares_of(column, points)) for column in columns]
     silent = tuple(column.task for column, found in shares if found is None)
@@ -119,7 +119,7 @@ def shares_of(column: Column, points: Sequence[At]) -> F64 | None:
     if room[0, 0] <= 0:
         return None
     kept: F64 = np.divide(scores - floor, room, out=np.ones_like(scores), where=room > 0)
-    return np.maximum(kept, 0.0)  # below the floor nothing is kept, and not less than that
+    return np.maximum(kept, 0.0)  # below the floor 0 is kept, not less
 
 
 def drawn_scores(measure: str, sides: Sequence[Sequence[Counts]]) -> F64:

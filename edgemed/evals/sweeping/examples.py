@@ -19,7 +19,7 @@ from edgemed.evals.tasks.task import Task
 def examples(
     points: Points, tested: Mapping[str, At], items: Mapping[str, Sequence[Item]], count: int
 ) -> list[Example]:
-    """The first `count` items of every task that is written, with the answers of the `tested`."""
+    """The first `count` items of every written task, with the answers of the `tested`."""
     shown = [
         (section.test, items[section.test.name][:count])
         for section in points.plan.sections

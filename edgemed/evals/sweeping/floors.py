@@ -1,6 +1,6 @@
-"""What a task gives for nothing: the floor above which a skill begins.
+"""The floor of a task: the score that needs no skill.
 
-Options: chance. A written answer: the first k words of what is to be summarized, k the median
+Multiple choice: chance. A written answer: the first k words of the text to summarize, k the median
 length of the references. Instructions: the prompt itself as the answer.
 """
 
@@ -22,7 +22,7 @@ FLOORS = {
 
 
 def floor_of(task: Task, items: Sequence[Item], measure: str) -> list[Counts]:
-    """The counts of `measure` that every item gives for nothing."""
+    """The counts of `measure` at the floor, item by item."""
     length = lead_length(items) if task.kind == "write" else 0
     return [free(task, item, measure, length) for item in items]
 

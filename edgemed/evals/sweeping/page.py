@@ -26,7 +26,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(data: Mapping[str, Any], command: str, examples: Sequence[Example] = ()) -> str:
-    """The page of what `report.as_data` gave, the command that it came from, and examples."""
+    """The page of the data from `report.as_data`, the command that made them, and examples."""
     title = f"Sweep: {' and '.join(data['models'])}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -119,7 +119,7 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def told(examples: Sequence[Example]) -> Iterator[str]:
-    """Questions and answers as they stand, with what may be done with them."""
+    """Questions and answers word for word, with their licences."""
     if examples:
         yield "<h2>Examples</h2><p>This page holds texts of the tasks. Their licences:</p>"
         terms = dict.fromkeys(f"{one.task.name}: {one.task.licence}" for one in examples)
@@ -139,7 +139,7 @@ def hundred(value: float) -> str:
 
 
 def spread(row: Mapping[str, Any]) -> str:
-    """A figure with its interval: times 100, or as it stands."""
+    """A figure with its interval: times 100, or unchanged."""
     plain = row.get("measure") in UNITS
     value, low, high = (
         f"{row[name]:.4g}" if plain else hundred(row[name]) for name in ("value", "low", "high")

@@ -29,7 +29,7 @@ ODD = re.compile(r"[^\w.+-]+")
 class ByRecipe:
     """A point that has no single t: the file that `recipe` makes. `name` names it in tables, and
     tells it from the others of a sweep. `t`: how far it is from the first parent to the second,
-    tensor by tensor; None where the recipe is another."""
+    tensor by tensor; None for any other recipe."""
 
     name: str
     recipe: Recipe = field(compare=False)
@@ -73,7 +73,7 @@ def in_order(points: Iterable[At]) -> list[At]:
 
 
 def row_of(text: str) -> ByRecipe:
-    """A point from a recipe file, a model, or MODEL+ADAPTER. UsageError for what is none."""
+    """A point from a recipe file, a model, or MODEL+ADAPTER. UsageError for anything else."""
     parent = parent_of(text)
     if is_recipe(parent):
         assert isinstance(parent, Path)
@@ -87,7 +87,7 @@ def alone(parent: Parent) -> Recipe:
 
 
 def refuse_same_names(rows: Sequence[ByRecipe]) -> None:
-    """UsageError if two rows would have one name."""
+    """UsageError if two rows would have the same name."""
     folders = [row.folder for row in rows]
     for row in rows:
         if folders.count(row.folder) > 1:
@@ -113,7 +113,7 @@ def make(row: ByRecipe, merged: Path, options: Options, note: Callable[[str], No
 
 
 def digest_of(row: ByRecipe, hashed: Callable[[Path], str] = sha256_of) -> str:
-    """What tells a recipe's file from every other: its form, its inputs, and how merges are made.
+    """What identifies a recipe's file: its form, its inputs, and how merges are made.
     `hashed` gives the sha256 of a file."""
     inputs = [[p.name, hashed(p)] for p in files_of(open_parents(row.recipe.models))]
     whole = json.dumps([recipe_text(row.recipe), inputs, SOURCES_DIGEST])

@@ -1,8 +1,8 @@
 """The points of a sweep on tasks: each is merged, asked, and deleted after its items.
 
-Every point is the file that `edgemed merge` would write at its t. Results are kept a file a task
-for every point, in the form of `edgemed eval`, so a sweep that was stopped goes on where it was.
-The file of a point is named by what it is made from, so what is known needs no merge.
+Every point is the file that `edgemed merge` would write at its t. Every point has a file of
+results for each task, in the form of `edgemed eval`, so a sweep that was stopped continues where it
+was. The file of a point is named by what it is made from; a point with known results is not merged.
 """
 
 import functools
@@ -108,7 +108,7 @@ class Points:
         return evaluate(self.point(t), task, items, self.file(t, task), tell)
 
     def refuse_unfit(self, t: At) -> None:
-        """Refuse, before the first question of all, an item of any split that does not fit."""
+        """Refuse, before the first question, an item of any split that does not fit."""
         if self.checked:
             return
         for section in self.plan.sections:
@@ -144,20 +144,20 @@ class Points:
 
 
 def digests() -> Callable[[ByRecipe], str]:
-    """What tells a recipe's file from others; no file is hashed twice."""
+    """What identifies a recipe's file; no file is hashed twice."""
     hashed = functools.cache(sha256_of)
     return functools.cache(lambda row: points.digest_of(row, hashed))
 
 
 def remember(clock: Clock, path: Path) -> None:
-    """Keep what was measured, for a sweep that goes on."""
+    """Keep what was measured, for a sweep that is continued."""
     told = json.dumps({"merges": clock.merges, "items": clock.items})
     with in_words(path):
         write_whole(path, told.encode())
 
 
 def recall(clock: Clock, path: Path) -> None:
-    """Take what an earlier run measured; a file of another form counts as none."""
+    """Take what an earlier run measured; a file in another form is ignored."""
     if not path.exists():
         return
     text = read_bounded(path, "seconds of a sweep")

@@ -1,4 +1,4 @@
-"""What a sweep on tasks came to, as plain data: for tables, for JSON and for the page."""
+"""The result of a sweep on tasks, as plain data: for tables, for JSON and for the page."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ SURE = 0.05
 class Retained(NamedTuple):
     """What the chosen merge keeps of a task's deciding measure on the test split.
 
-    `p`: of the smaller of its two tests against the parents, over all tasks corrected (Holm).
+    `p`: the smaller one of its two tests against the parents, Holm-corrected over all tasks.
     """
 
     task: Task
@@ -30,7 +30,7 @@ class Retained(NamedTuple):
 
 
 def retained(plan: TaskSweep, swept: Swept) -> list[Retained]:
-    """Every task of the test. Empty where a parent was not swept, or is what was chosen."""
+    """Every task of the test. Empty if a parent was not swept, or was chosen."""
     choice = swept.choice
     if choice is None or not {*ENDS, choice.point} <= set(swept.tests) or choice.point in ENDS:
         return []
@@ -51,7 +51,7 @@ def verdict_on(kept: KeptShare) -> str:
     if kept.share is None:
         return "no parent is above the floor"
     if not kept.decided:
-        return f"undecided ({'alarm' if kept.alarm else 'kept'}, but the interval holds {KEPT})"
+        return f"undecided ({'alarm' if kept.alarm else 'kept'}, but the interval includes {KEPT})"
     return "ALARM" if kept.alarm else "kept"
 
 
@@ -84,7 +84,7 @@ def beside_parents(swept: Swept) -> list[dict[str, Any]]:
 
 
 def rows_beside(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
-    """Every row beside on every measure, with the chosen merge on the same items: paired tests,
+    """Every row beside the merge on every measure, on the same items as the merge: paired tests,
     with Holm's correction over all of them."""
     choice = swept.choice
     if choice is None or choice.point not in swept.tests or not swept.beside:

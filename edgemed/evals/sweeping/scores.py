@@ -21,7 +21,7 @@ from edgemed.storage.held import remove as take_away
 from edgemed.storage.output import journal_of, part_of
 from edgemed.storage.whole import write_whole
 
-UNKNOWN_TRAINING = 0  # stored as the seed: that of the user's models is not known
+UNKNOWN_TRAINING = 0  # stored as the seed: the seed of the user's models is not known
 
 Identity = dict[str, Any]
 """What two points must have in common to be in one sweep; JSON values."""

@@ -5,9 +5,9 @@ same two for the feed-forward part, and one t for all other tensors (embeddings,
 Between the first block and the last t is linear over depth. The norms before a part go with it.
 
 The library is numpy alone: it opens and writes no file, and has random numbers of its own. It is
-asked for a generation of points, and told in which order they came out by the rule of the sweep.
-So the same seed and the same results give the same points: a search that was stopped asks for them
-again from the first one, and those whose results are kept need no merge.
+asked for a generation of points, and told their order by the rule of the sweep. So the same seed
+and the same results give the same points: a search that was stopped asks for them again from the
+first one, and those whose results are kept need no merge.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class Search:
         return self._asked
 
     def tell(self, worths: Sequence[tuple[float, ...]]) -> None:
-        """What the points of this generation are worth, as tuples of which the greater is better.
+        """The worths of this generation's points, as tuples: the greater is better.
         CMA-ES looks at their order alone."""
         order = sorted(set(worths), reverse=True)
         ranks = (float(order.index(worth)) for worth in worths)

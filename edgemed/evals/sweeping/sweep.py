@@ -44,10 +44,10 @@ LOADED = ("context", "gpu_layers", "kv_type", "repack", "batch")
 
 
 class Listener(Protocol):
-    """Is told of a sweep's progress."""
+    """Listens to a sweep's progress."""
 
     def at_work(self, t: float | str, what: str) -> None:
-        """What is being done at `t`, or for what is called so, at the moment."""
+        """What is being done at the moment, at `t` or for the point of that name."""
 
     def note(self, text: str) -> None:
         """A note on the merges, or why one starts slowly."""

@@ -1,5 +1,4 @@
-"""A sweep on tasks, run: the point is chosen on development splits in rounds, and tested on test
-splits."""
+"""Runs a sweep on tasks: chooses a point on development splits in rounds, then tests it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,8 +26,8 @@ Wanted = Sequence[tuple[Task, Sequence[Item]]]
 
 
 def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[Swept]:
-    """What is found, whenever there is more of it: after the check of the parents, after each
-    round, after the test. Raises Refused for what cannot be done; all results so far are kept."""
+    """The findings so far, after the check of the parents, after each round and after the test.
+    Raises Refused for what cannot be done; all results so far are kept."""
     private_folder(plan.folder)
     with held(plan.folder / "sweep") as merged:
         recall(clock, plan.folder / SECONDS)
@@ -57,7 +56,7 @@ def first_of_search(plan: TaskSweep) -> list[ByRecipe]:
 
 
 def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list[Item]:
-    """`count` of the items, the same ones for every point; fewer are part of more."""
+    """`count` of the items, the same ones for every point; a larger count includes a smaller."""
     return sampled(items, task.name, plan.seed, count)
 
 
@@ -137,8 +136,8 @@ def fits(points: Points, left: Sequence[At], wanted: Wanted, swept: Swept, share
     if not swept.rounds:
         least = (points.clock.spent + need) / share
         raise Refused(
-            f"the budget is too small: by the time of the parents, the first round of {len(left)} "
-            f"merges takes {need / 60:.0f} min",
+            f"the budget is too small: by the time that the parents took, the first round of "
+            f"{len(left)} merges takes {need / 60:.0f} min",
             f"allow {least / 60 + 1:.0f} minutes in all, fewer items or fewer values of t; "
             "what was measured is kept",
         )
@@ -183,7 +182,7 @@ def test(points: Points, swept: Swept, choice: Choice) -> None:
 
 def rows_beside(points: Points, swept: Swept, chosen: At) -> dict[str, At]:
     """What is tested beside the parents and the chosen merge, by name: the best single t where
-    another merge was chosen, the user's rows, and a change by chance."""
+    another merge was chosen, the user's rows, and a random change."""
     plan, rows = points.plan, dict[str, At]()
     single = best_single(swept.rounds)
     if isinstance(chosen, ByRecipe) and single is not None:
@@ -194,14 +193,14 @@ def rows_beside(points: Points, swept: Swept, chosen: At) -> dict[str, At]:
 
 
 def by_chance(points: Points, chosen: At) -> ByRecipe | None:
-    """The change by chance, where it was asked for and a merge of the parents was chosen."""
+    """The random change, where it was asked for and a merge of the parents was chosen."""
     plan = points.plan
     t = chosen.t if isinstance(chosen, ByRecipe) else chosen
     if plan.control is None or t in ENDS:
         return None
     if t is None:
         points.listener.note(
-            f"no change by chance is tested: {said(chosen)} is a recipe, which does not say how "
+            f"no random change is tested: {said(chosen)} is a recipe, which does not say how "
             "much it takes from the first model"
         )
         return None
@@ -219,5 +218,5 @@ def affordable(points: Points, most: int, asked: int) -> int:
             return count
     raise Refused(
         "the budget is used up before the test",
-        "run the command again: what was measured is kept, with the budget counted from then",
+        "run the command again: what was measured is kept, and the budget starts again",
     )

@@ -1,4 +1,4 @@
-"""A sweep on published tasks: what is swept and asked, and what it came to."""
+"""A sweep on published tasks, as data: what is swept and asked, and the results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Section(NamedTuple):
 class TaskSweep:
     """What a sweep on tasks does. The point is chosen among `ts`, the recipes `among` and up to
     `search` merges with a t by group. `beside` is tested with the parents and the chosen merge;
-    `control` is the seed of a change by chance that is tested too. `examples`: so many answers to
+    `control` is the seed of a random change that is tested too. `examples`: so many answers to
     each task are kept for the page."""
 
     way: Way
@@ -52,8 +52,8 @@ class TaskSweep:
 
 
 class Round(NamedTuple):
-    """One round: the items of each task that every point has answered, and what came of it. It is
-    `searched` where points were added by what the earlier ones came to."""
+    """One round: the items of each task that every point has answered, and their outcomes.
+    `searched`: points were added by the results of the earlier ones."""
 
     items: Mapping[str, int]
     points: tuple[At, ...]
@@ -73,8 +73,8 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Swept:
-    """What a sweep came to. `tests`: by point and task, the outcomes on `test_items`; `beside`: by
-    name of a row, the same."""
+    """The results of a sweep. `tests`: by point and task, the outcomes on `test_items`; `beside`:
+    by name of a row, the same."""
 
     surprise: Surprise | None = None
     rounds: list[Round] = field(default_factory=list)
@@ -105,7 +105,7 @@ def refuse_axes(tasks: Sequence[Task], force_knowledge: bool) -> None:
         raise UsageError(
             f"t would be chosen without a task of the axis {' and '.join(sorted(lacking))}",
             "name one (`edgemed eval --list`), or choose t by the tasks named: a "
-            "merge can lose its skills while multiple choice stands still",
+            "merge can lose its skills while multiple-choice scores stay the same",
         )
 
 
@@ -115,7 +115,7 @@ def choosing(plan: TaskSweep) -> list[tuple[Task, list[Item]]]:
 
 
 def point_rows(plan: TaskSweep, swept: Swept) -> Iterator[tuple[At, dict[str, Any]]]:
-    """The points of the last round, with the figure of every task's deciding measure by axis."""
+    """The points of the last round, with every task's deciding measure by axis."""
     for point in in_order(swept.rounds[-1].points) if swept.rounds else ():
         axes = {}
         for task, _ in choosing(plan):

@@ -1,9 +1,9 @@
-"""Slots and choices from which invented cases are composed; every draw is of one seeded Random.
+"""Slots and choices from which invented cases are composed; every draw is from one seeded Random.
 
-A slot is told as text: "3..9" is a number between these (with as many decimals as the first has),
-"left|right" one of these words, "size - 2" is reckoned from another slot, and "other side" is the
-opposite of that slot's. In a sentence `{size}` stands for its value, `{Size}` for the same with a
-capital.
+A slot is written as text: "3..9" is a number between these (with as many decimals as the first
+has), "left|right" one of these words, "size - 2" is computed from another slot, and "other side" is
+the opposite of that slot's. In a sentence `{size}` stands for its value, `{Size}` for the same with
+a capital.
 """
 
 import re
@@ -19,7 +19,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 
 
 def drawn(rng: Random, told: Mapping[str, str], slots: Slots) -> None:
-    """Adds a value to `slots` for each slot of `told` that has none. ValueError for a wrong one."""
+    """Adds a value to `slots` for each slot of `told` that has none. ValueError for a bad slot."""
     for name, spec in told.items():
         if name not in slots:
             slots[name] = value_of(rng, spec, slots)
@@ -62,7 +62,7 @@ def one(rng: Random, told: str | Sequence[Any]) -> Any:
 
 
 def ended(text: str) -> str:
-    """The text with a point at its end, if it has none."""
+    """The text with a full stop at its end."""
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 

@@ -1,7 +1,7 @@
 """Writes the synthetic sets that ship: `python -m edgemed.evals.synthetic.make`.
 
-The files beside the tasks are what this program makes of its tables and SEED, byte for byte. Kinds
-of cases come in turn, so that each is met equally often.
+The shipped files are what this program makes from its tables and SEED, byte for byte. Kinds of
+cases come in turn, so that each occurs equally often.
 """
 
 import json
@@ -54,7 +54,7 @@ def lines(name: str, split: str) -> Iterator[str]:
 
 
 def file_of(name: str, split: str) -> Path:
-    """Where a split ships."""
+    """The file of a split that ships."""
     return FOLDER / f"{name}-{split}.jsonl"
 
 

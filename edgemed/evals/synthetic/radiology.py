@@ -1,7 +1,8 @@
 """Invented radiology reports: what was found, and the impression that a radiologist draws from it.
 
-A case is a study, the question it was asked, at most one finding that answers it, incidental ones,
-and an earlier study or none. The impression answers the question first, then goes by urgency.
+A case is a study, the question that it is to answer, at most one finding that answers it,
+incidental ones, and an earlier study or none. The impression answers the question first, then goes
+by urgency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def of_class(study: Table, name: str) -> list[Table]:
 
 
 def earlier_form(rng: Random, finding: Table) -> Table | None:
-    """How a finding looks beside an earlier study; None where it is new."""
+    """How a finding compares with an earlier study; None if it is new."""
     forms: list[Table | None] = [*finding.get("before", ())]
     forms += [None] if finding.get("fresh") else []
     return rng.choice(forms)

@@ -1,8 +1,8 @@
 """Invented stays in hospital: what the ward wrote from day to day, and the summary at discharge.
 
-A case is a main problem that goes in one of several ways, and none to three other problems that fit
-beside it. What a summary must hold stands scattered in the chart: why, what was done, what the
-drugs are now, what is still pending, who looks at it next.
+A case is a main problem with one of several courses, and up to three other problems that fit with
+it. What a summary must contain is scattered over the chart: why, what was done, the drugs at
+discharge, what is still pending, who follows up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -116,7 +116,7 @@ def made(rng: Random, tables: Table, main: Table) -> Stay:
 
 
 def fits(beside: Table, turn: Table, sex: str) -> bool:
-    """Whether a problem can stand beside a main one."""
+    """Whether a problem can be combined with a main one."""
     kept = beside["id"] in turn.get("only", (beside["id"],))
     apart = beside["id"] in turn.get("not", ()) or turn["id"] in beside.get("not", ())
     with_it = turn["id"] in beside.get("with", (turn["id"],))
@@ -138,7 +138,7 @@ def chart(rng: Random, case: Stay) -> str:
 
 
 def days(rng: Random, case: Stay) -> Iterator[str]:
-    """The entries of each day; other problems are told on some day but the first."""
+    """The entries of each day; other problems appear on some day after the first."""
     entries = [[capital(text)] for text in case.problems[0].all("days")]
     for problem in case.problems[1:]:
         entries[rng.randrange(1, len(entries))].append(capital(problem.any(rng, "chart")))
@@ -149,7 +149,7 @@ def days(rng: Random, case: Stay) -> Iterator[str]:
 
 
 def orders(rng: Random, case: Stay) -> Iterator[str]:
-    """The orders of the last day: drugs as they are now, what is open, who looks at it next."""
+    """The orders of the last day: drugs at discharge, pending results, who follows up."""
     drugs = [*case.all("start", "add", "change"), *(f"continue {d}" for d in continued(case))]
     drugs += [f"resume {d}" for d in case.all("resume")]
     drugs += [f"STOP {d}" for d in case.all("stop")] + [f"HOLD {d}" for d in case.all("hold")]
@@ -161,7 +161,7 @@ def orders(rng: Random, case: Stay) -> Iterator[str]:
 
 
 def continued(case: Stay) -> list[str]:
-    """What the patient took at home and goes on with unchanged."""
+    """What the patient took at home and continues unchanged."""
     touched = ("resume", "hold", "change", "stop")
     return [
         p.table["home"]
@@ -239,12 +239,12 @@ def place(case: Stay) -> str:
 
 
 def condition(rng: Random, case: Stay) -> str:
-    """How the patient leaves: as this turn of the stay has it, or as where to tells."""
+    """The condition at discharge: that of this course, or one that fits the destination."""
     return case.problems[0].any(rng, "condition") or rng.choice(CONDITION[case.to])
 
 
 def drug_parts(case: Stay) -> dict[str, str]:
-    """What changed of the drugs, by kind of change; empty where nothing did."""
+    """The changes of medication by kind; empty if there are none."""
     return {
         "New medications": "; ".join(case.all("start", "add")),
         "Changed": "; ".join(case.all("change")),

@@ -1,4 +1,4 @@
-"""What a loader makes of a row: an item with its key, its place, and what is wanted."""
+"""An item of a task as a loader reads it: its key, its place, and the answer that is wanted."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ class Item:
 
     @property
     def digest(self) -> str:
-        """Tells this row from another, or from a changed one, and reveals none of its text."""
+        """A digest that identifies this row in its present form and reveals none of its text."""
         shots = [[shot.digest for shot in self.shots]] if self.shots else []
         whole = json.dumps(
             [self.key, dict(self.fields), self.wanted, self.group, *shots], sort_keys=True
@@ -45,7 +45,7 @@ class Item:
 
 
 def order_of(name: str, key: str) -> str:
-    """A place in an order by chance that depends on nothing but these two."""
+    """A place in a random order that depends on these two alone."""
     return hashlib.sha256(f"{name}:{key}".encode()).hexdigest()
 
 
@@ -58,7 +58,7 @@ def in_parts(name: str, key: str, parts: tuple[int, int, int] | None) -> bool:
 
 
 def sampled(items: Sequence[Item], name: str, seed: int, limit: int | None) -> list[Item]:
-    """`limit` of the items by chance, in their own order; a smaller sample is part of a larger."""
+    """`limit` random items, in their own order; a larger sample includes a smaller one."""
     if limit is None or limit >= len(items):
         return list(items)
     chosen = set(
@@ -68,7 +68,7 @@ def sampled(items: Sequence[Item], name: str, seed: int, limit: int | None) -> l
 
 
 def parted(keys: Sequence[str], name: str, sizes: Sequence[int]) -> list[list[str]]:
-    """Keys by chance in parts of these sizes, each in the order given: how splits were made."""
+    """Random keys in parts of these sizes, each in the order given: how splits were made."""
     order, parts, at = sorted(keys, key=lambda key: order_of(f"split {name}", key)), [], 0
     for size in sizes:
         chosen = set(order[at : at + size])

@@ -1,7 +1,7 @@
 """A loader for every form in which tasks are published: a file's rows in, items out.
 
-A row that is not as it should be is refused with file, line and what is wrong with it: it would
-change every figure of the task without a word.
+A malformed row is refused with its file, line and fault: it would silently change every figure of
+the task.
 """
 
 import hashlib
@@ -39,8 +39,8 @@ Loader = Callable[[Task, Path], Iterator[Item]]
 def load(task: Task, folder: Path) -> list[Item]:
     """The items of a task's split, from files in `folder` or in one of its folders.
 
-    Raises Refused where a file or a row of the split is missing, InvalidFile for a row that is
-    not as it should be.
+    Raises Refused where a file or a row of the split is missing, InvalidFile for a
+    malformed row.
     """
     found = [
         i for name in task.split.files for i in LOADERS[task.loader](task, at(task, folder, name))
@@ -62,8 +62,8 @@ def load(task: Task, folder: Path) -> list[Item]:
 
 
 def at(task: Task, folder: Path, name: str) -> Path:
-    """The file called `name`: one that edgemed brings, or the user's. Refused, with where it comes
-    from, if it is not there."""
+    """The file called `name`: one that ships with edgemed, or the user's. Refused, with where it
+    comes from, if it is not there."""
     if task.table.get("synthetic"):
         return SYNTHETIC / name
     places = (folder, *entries_in(folder))
@@ -117,7 +117,7 @@ def forms(task: Task, path: Path) -> Iterator[Item]:
 
 
 def aci_bench(task: Task, path: Path) -> Iterator[Item]:
-    """Visits with their whole notes; `group` is how the visit was spoken."""
+    """Visits with their whole notes; `group` is the kind of recording."""
     for row in csv_rows(path, ("dataset", "encounter_id", "dialogue", "note")):
         dialogue = words(row, "dialogue")
         fields, group = {"dialogue": dialogue.strip()}, words(row, "dataset")
@@ -133,8 +133,8 @@ def meqsum(task: Task, path: Path) -> Iterator[Item]:
 
 
 def open_i(task: Task, path: Path) -> Iterator[Item]:
-    """Findings of chest X-rays with their impressions. Many reports lack one of the two: those are
-    no items. A row without a number is broken."""
+    """Findings of chest X-rays with their impressions. Many reports lack one of the two: they
+    are left out. A row without a number is malformed."""
     for row in csv_rows(path, ("uid", "findings", "impression")):
         key = words(row, "uid")
         whole = all(row.cells[name].strip() for name in ("findings", "impression"))
@@ -154,7 +154,7 @@ def mimic_iv_bhc(task: Task, path: Path) -> Iterator[Item]:
 
 
 def synthetic(task: Task, path: Path) -> Iterator[Item]:
-    """Invented cases that edgemed brings; `group` is the kind of a case."""
+    """Invented cases that ship with edgemed; `group` is the kind of a case."""
     for row in json_lines(path):
         source, wanted = words(row, "source"), words(row, "reference")
         yield Item(

@@ -18,7 +18,7 @@ MOST_CELL = 1 << 22  # characters of one cell
 
 
 class Row(NamedTuple):
-    """The cells of a row by name, and where it stands."""
+    """The cells of a row by name, and its place."""
 
     where: str
     cells: Mapping[str, Any]
@@ -88,7 +88,7 @@ def large_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def csv_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The cells of every row with the line on which it begins; empty lines are passed over."""
+    """The cells of every row with the line on which it begins; empty lines are skipped."""
     reader = csv.reader(io.StringIO(text_in(path), newline=""), strict=True)
     before = csv.field_size_limit(MOST_CELL)
     line = 1
@@ -142,7 +142,7 @@ def words(row: Row, name: str) -> str:
 
 
 def refuse_half(text: str, name: str, where: str) -> str:
-    """The text, unless it holds half a character, as JSON can write it."""
+    """The text, unless it has a lone surrogate (half a character), which JSON can encode."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,6 +1,6 @@
-"""The first sheet of an Excel file (.xlsx), with the standard library alone.
+"""Reads the first sheet of an Excel file (.xlsx), with the standard library alone.
 
-An .xlsx file is a ZIP archive of XML (ECMA-376): texts stand once in `sharedStrings.xml`, and
+An .xlsx file is a ZIP archive of XML (ECMA-376): texts are stored once in `sharedStrings.xml`, and
 cells of type `s` hold their numbers.
 """
 
@@ -17,7 +17,7 @@ from edgemed.evals.tasks.rows import Row, bad, bytes_in
 SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 MOST = 64 << 20  # bytes of one part of the archive
-ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # how a sheet writes characters that XML has not
+ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # how a sheet escapes characters that XML lacks
 
 
 def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -39,8 +39,8 @@ def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def part(archive: zipfile.ZipFile, name: str, path: Path) -> Element:
-    """One part of the archive as a tree. Declarations of entities are refused: a short file could
-    grow without end through them."""
+    """One part of the archive as a tree. Entity declarations are refused: a short file could expand
+    without end through them."""
     try:
         with archive.open(name) as file:
             data = file.read(MOST + 1)
@@ -55,7 +55,7 @@ def part(archive: zipfile.ZipFile, name: str, path: Path) -> Element:
 
 
 def shared(tree: Element, path: Path) -> list[str]:
-    """The shared texts; what is said of pronunciation (`rPh`) is not part of a text."""
+    """The shared texts, without their phonetic hints (`rPh`)."""
     return [
         "".join(
             plain(t.text or "") for run in (item, *item.findall(f"{SPACE}r"))
@@ -66,7 +66,7 @@ def shared(tree: Element, path: Path) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """A text with its escaped characters as they are."""
+    """A text with its characters unescaped."""
     return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
@@ -84,6 +84,9 @@ def cells_of(row: Element, texts: Sequence[str], path: Path) -> dict[str, str]:
         elif value is not None:
             number = value.text or ""
             if not number.isdecimal() or int(number) >= len(texts):
-                bad(f"{path.name}, row {row.get('r')}", "a cell names a text that is not there")
+                bad(
+                    f"{path.name}, row {row.get('r')}",
+                    "a cell refers to a shared text that does not exist",
+                )
             found[column] = texts[int(number)]
     return found

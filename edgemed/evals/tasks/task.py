@@ -1,4 +1,4 @@
-"""A task as its TOML file has it: what is asked, how it is scored, and where its rows come from.
+"""A task as described by its TOML file: what is asked, how it is scored, where its rows come from.
 
     title = "..."          axis = "clinical"      kind = "write", "follow", "choose", ...
     loader = "..."         metrics = ["rouge1"]   max_tokens = 512
@@ -8,14 +8,14 @@
     pool = "validation"    the split that examples come from (left out: it takes none)
     decides = "rougeL"     the measure by which a sweep chooses
     development = "..."    the split on which it chooses (left out: it is only tested)
-    synthetic = true       invented cases that edgemed brings: in no composite
+    synthetic = true       invented cases that ship with edgemed: in no composite
     [prompts]
     write = "...{dialogue}..."
     [splits.test]
     files = ["folder/file.csv"]                   keys = "ifeval-test.txt" (left out: every row)
 
-`{name}` in a prompt is a field that the loader fills. A split's keys stand in `splits/`; they name
-rows and hold no text of them. Where keys may not be passed on, or are too many, a split has
+`{name}` in a prompt is a field that the loader fills. A split's keys are in `splits/`; they name
+rows and contain none of their text. Where keys may not be published, or are too many, a split has
 `parts = [2, 16, 16]` in their place: of 16 parts by a hash of the key, those from 2 on.
 """
 
@@ -112,5 +112,5 @@ def keys_in(name: str) -> frozenset[str]:
 
 
 def filled(prompt: str, fields: Mapping[str, str]) -> str:
-    """`prompt` with its fields; what stands in a field is never read as one."""
+    """`prompt` with its fields filled; a field's text is never read as a field."""
     return FIELD.sub(lambda found: fields[found[1]], prompt)

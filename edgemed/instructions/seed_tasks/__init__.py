@@ -1,1 +1,1 @@
-"""The seed tasks that edgemed brings, one a line: written for it, CC0 (NOTICE.md)."""
+"""The seed tasks that ship with edgemed, one a line: written for it, CC0 (NOTICE.md)."""

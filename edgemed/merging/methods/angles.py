@@ -128,7 +128,7 @@ def one_end(group: str, *, t: float, **parameters: Any) -> int | None:
 def known_way(name: str, *, vectors: str, **parameters: Any) -> None:
     """Refuse a word for `vectors` that is not in VECTORS."""
     if vectors not in VECTORS:
-        raise UsageError(f"vectors is {vectors!r}", f"it is {' or '.join(VECTORS)}")
+        raise UsageError(f"vectors is {vectors!r}", f"it must be {' or '.join(VECTORS)}")
 
 
 def column_sums(sources: int, rows: int, length: int, **parameters: Any) -> int:

@@ -1,4 +1,4 @@
-"""Experts: matrices that one tensor holds side by side, each merged as a tensor of its own.
+"""Merges every expert of a tensor as a tensor of its own; GGUF stores experts side by side.
 
 A checkpoint has a tensor for every expert, GGUF one for all experts of a block. What a method
 computes from a whole tensor (an angle, a threshold, random masks) it computes for each expert, so

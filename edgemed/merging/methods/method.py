@@ -5,8 +5,8 @@ and says how rows are mixed. Its signature is the schema that recipes are checke
 docstring the formula and its source. In these, x_i are the models, x_0 the base, d_i = x_i - x_0
 the deltas, w_i the weights, n how many models.
 
-The row is what a plan must know before any work. What it says of a tensor holds for every expert
-where a tensor holds experts (see `experts`). Rows stand at the end of the module of their formulas.
+The row is what a plan must know before any work. In a tensor with experts it applies to each of
+them (see `experts`). Rows are at the end of the module of their formulas.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Base = Literal["none", "optional", "required", "first of two"]
 
 
 def never(group: str, **parameters: Any) -> int | None:
-    """No source is ever the result unchanged, whatever the parameters."""
+    """The result is never one of the sources unchanged, whatever the parameters."""
     return None
 
 
@@ -37,9 +37,9 @@ def no_clash(name: str, **parameters: Any) -> None:
 class Method:
     """A row of the table. The fields below describe the work on one tensor.
 
-    `alone(group, **parameters)`: the one source that is the result as it is, or None.
-    `passes`: over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes
-    in use meanwhile, beside the chunk; `kept`, called alike: bytes kept from the passes to the last
+    `alone(group, **parameters)`: the one source that is the result as it is, or None. `passes`:
+    over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes in use
+    meanwhile, beside the chunk; `kept`, called the same way: bytes kept from the passes to the last
     chunk. `check(name, **parameters)`: UsageError if they clash.
     """
 

@@ -96,7 +96,7 @@ def bind(
 ) -> Bound:
     """Every parameter's checked value for one tensor; UsageError names `thing`.
 
-    `shared(name)` and `own(name, model)` look a value up; None means that none is set.
+    `shared(name)` and `own(name, model)` look up a value; None means that it is not set.
     """
     values = []
     for p in known.values():

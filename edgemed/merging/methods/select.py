@@ -88,7 +88,7 @@ class Border(NamedTuple):
 
 INFINITE_BITS = 0x7F800000
 NOWHERE = 2**63 - 1
-"""An index behind the last element."""
+"""An index after the last element."""
 
 
 def order_statistics(

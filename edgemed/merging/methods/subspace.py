@@ -1,7 +1,7 @@
-"""Removing from one delta what lies in the leading row space of another.
+"""Removes from one delta what lies in the leading row space of another.
 
-The row space of a weight matrix is the directions of its input: a change orthogonal to it answers
-to inputs that the other change does not use.
+The row space of a weight matrix is a set of directions of its input: a change orthogonal to it acts
+on inputs that the other change does not use.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The table of merge methods: the rows of every family, which stand beside their formulas."""
+"""The table of merge methods: the rows of all families, defined beside their formulas."""
 
 from edgemed.merging.methods import angles, directions, elements, sums, task_vectors
 from edgemed.merging.methods.method import Method

@@ -2,8 +2,8 @@
 
     x_0 + lambda sum w_i trim(d_i)
 
-A row says how a delta is trimmed, whether signs are elected, and what is the default of dividing
-by the weights and of rescaling; see `deltas`.
+A row says how a delta is trimmed, whether signs are elected, and whether the sum is by default
+divided by the weights and rescaled; see `deltas`.
 """
 
 from collections.abc import Callable

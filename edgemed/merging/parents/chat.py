@@ -1,7 +1,7 @@
-"""Which model's chat template and turn tokens the output gets: never a silent guess between two.
+"""Decides which model's chat template and turn tokens the output gets, and never guesses.
 
-One model that has a template gives it; two that differ wait for `--tokenizer-from` or a literal
-template; a template in a chosen model is never lost. Reads headers only.
+If there is one template it is used. If two differ, the user chooses by `--tokenizer-from` or a
+literal template. The template of a chosen model is never lost. Reads headers only.
 """
 
 import string
@@ -22,7 +22,7 @@ DECIDE = "decide whose vocabulary and turn tokens the output has ({}), or give a
 
 
 class TokenizerChoice(NamedTuple):
-    """What was decided: `tokenizer` is base, union, a path or a model's letter (A, B, ...)."""
+    """What the user decided: `tokenizer` is base, union, a path or a model's letter (A, B, ...)."""
 
     tokenizer: str | None = None
     template: str | None = None

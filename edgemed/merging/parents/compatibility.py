@@ -59,7 +59,7 @@ class Question:
 
 
 class Compatibility(NamedTuple):
-    """All results, and the common vocabulary where there is one."""
+    """All results, and the common vocabulary if there is one."""
 
     results: tuple[CheckResult, ...]
     lexicon: Lexicon | None
@@ -120,7 +120,7 @@ def refusing(
     reasons: Callable[[Model, Model, bool], Iterator[tuple[str, str]]],
     alike: Callable[[Model], str],
 ) -> Check:
-    """A check of every pair: each reason refuses, none says what is `alike`."""
+    """A check of every pair: each reason refuses; without any, `alike` says what is the same."""
 
     def check(question: Question) -> Iterator[Line]:
         found = dict(
@@ -154,7 +154,7 @@ def given_twice(models: Sequence[Model]) -> Iterator[Line]:
 
 
 def is_same(model: Model, other: Model) -> bool:
-    """Whether both are one file, with the same adapters over it."""
+    """Whether both are the same file with the same adapters."""
     return model.adapters == other.adapters and model.path.samefile(other.path)
 
 
@@ -168,7 +168,7 @@ def loading(question: Question) -> Iterator[Line]:
 
 
 def copied_heads(question: Question) -> Iterator[Line]:
-    """Heads that are left out; else what the first model's head is."""
+    """Heads that are left out; otherwise the kind of the first model's head."""
     found: list[Line] = [("note", what) for what in heads.notes(question.models)]
     own = HEAD in question.models[0].tensors
     yield from found or [("ok", "a matrix of its own" if own else "the embedding")]
@@ -194,7 +194,7 @@ def vocabularies(question: Question) -> Iterator[Line]:
 
 
 def chat_templates(question: Question) -> Iterator[Line]:
-    """Whose template the output would carry."""
+    """Whose template the output would have."""
     try:
         _, note = chat.donor_of(question.models, question.choice)
     except chat.Undecided as reason:
@@ -234,8 +234,8 @@ def quantizations(question: Question) -> Iterator[Line]:
 
 
 def roundings(question: Question) -> Iterator[Line]:
-    """Warn of weights that lose more than others when mixed: those trained for one type's
-    rounding."""
+    """Warn of weights that lose more than others when mixed: those from quantization-aware
+    training."""
     found = list(warnings(question.models))
     yield from (("note", what, REMEDY) for what in found)
     if not found:
@@ -243,7 +243,7 @@ def roundings(question: Question) -> Iterator[Line]:
 
 
 def context_lengths(question: Question) -> Iterator[Line]:
-    """What the models were trained to; the output keeps the first model's number."""
+    """The context lengths of training; the output keeps the first model's."""
     arch = question.models[0].metadata.get("general.architecture")
     lengths = [m.metadata.get(f"{arch}.context_length") for m in question.models]
     if len(set(lengths)) > 1:

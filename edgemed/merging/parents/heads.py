@@ -1,7 +1,7 @@
-"""A head that is a copy of the embedding, beside a model whose head is the embedding itself.
+"""Leaves out an output head that is a copy of the embedding, where another model has tied ones.
 
-Some converters write the copy, others leave it out. Both are one model, so the copy is left out of
-the merge. A head of its own stays, and the models do not match.
+Some converters write the copy, others leave it out. Both are the same model, so the copy is left
+out of the merge. A head of its own stays, and the models do not match.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,7 @@ AT_ONCE = 1 << 22  # bytes that are compared at a time
 
 
 def without_copies(models: Sequence[Model]) -> list[Model]:
-    """The models; where one of them has no head, those with a copy of the embedding have none
-    either."""
+    """The models; if one of them has no head, the others lose copies of the embedding."""
     if all(HEAD in model.tensors for model in models):
         return list(models)
     return [without_head(model) if has_copy(model) else model for model in models]
@@ -60,7 +59,7 @@ def parts_of(file: BinaryIO, nbytes: int) -> Iterator[bytes]:
 
 
 def notes(models: Sequence[Model]) -> Iterator[str]:
-    """That a copy is left out, for each model with one."""
+    """A line for each model whose copy is left out."""
     for model in models:
         if model.copied_head:
             name = model.path.name

@@ -1,7 +1,7 @@
 """Opens the parents of a merge: GGUF files or checkpoints, each with the adapters applied to it.
 
-The one place that knows what a parent can be: a source of rows is a Model whose tensors say where
-their bytes are and what is changed while they are read.
+The one place that knows every kind of parent: a source of rows is a Model whose tensors say where
+their bytes are and what changes them while they are read.
 """
 
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from edgemed.merging.parents.heads import without_copies
 
 
 def open_parents(parents: Iterable[Parent]) -> list[Model]:
-    """The models; siblings of the first open faster. Headers only, and the head where one model has
-    its embedding as its head and another a head of its own."""
+    """The models; siblings of the first open faster. Reads headers only, and the head where one
+    model has its embedding as its head and another a head of its own."""
     models: list[Model] = []
     for parent in parents:
         models.append(open_parent(parent, models[0] if models else None))
@@ -24,14 +24,14 @@ def open_parents(parents: Iterable[Parent]) -> list[Model]:
 
 
 def open_parent(parent: Parent, like: Model | None = None) -> Model:
-    """One model, with its adapters over it."""
+    """One model with its adapters applied."""
     model = open_source(model_file(parent), like)
     return with_adapters(model, parent.uses) if isinstance(parent, Adapted) else model
 
 
 def with_adapters(model: Model, uses: Iterable[Use]) -> Model:
-    """The model, with adapters over it one after the other; what reads their numbers is loaded
-    here, since most parents have none."""
+    """The model with adapters applied one after the other. What reads adapters is imported here,
+    since most parents have none."""
     from edgemed.adapters.laying import lay_over
     from edgemed.adapters.opening import open_adapter
 

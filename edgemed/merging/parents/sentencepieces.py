@@ -1,6 +1,6 @@
 """A SentencePiece model (`tokenizer.model`), and whether a GGUF vocabulary was made from it.
 
-Converters write the pieces of such a model first, with their scores, and add tokens behind them.
+Converters write the pieces of such a model first, with their scores, and add tokens after them.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What two models' weights mean: compares hyper-parameters and lists of tensors.
+"""Compares two models' hyper-parameters and lists of tensors: do their weights mean the same?
 
 Each function yields (what differs, remedy). `context_length` may differ: it does not change what
 the weights mean. Knows no vocabulary.
@@ -58,11 +58,11 @@ LAYOUTS = (
         SAME_TENSORS,
     ),
     ("packed experts", r"ffn_\w+_exps\.", "separate experts", r"ffn_\w+\.\d+\.", SAME_TENSORS),
-    ("blocks that predict further tokens", r"\.nextn\.", "no such blocks", "", SAME_PARTS),
+    ("multi-token prediction blocks", r"\.nextn\.", "no such blocks", "", SAME_PARTS),
     ("a head of its own", r"^output\.weight", "the embedding as its head", "", SAME_PARTS),
 )
-"""Two ways to store the same thing: words and pattern of the one and of the other (nothing: by its
-absence), and the remedy."""
+"""Two ways to store the same thing: words and pattern of the one and of the other (an empty
+pattern: absent), and the remedy."""
 
 
 def architecture(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:

@@ -1,4 +1,4 @@
-"""Rows of embeddings and heads in the order of the output's vocabulary, while they are read.
+"""Reads rows of embeddings and heads in the order of the output's vocabulary.
 
 A model that lacks a token gets its row from the models that have it: from the base where it does,
 else from the only one, else the mean of all (after mergekit's rule). No tensor is held whole.
@@ -49,7 +49,7 @@ def is_as_stored(tensor: Tensor) -> bool:
 
 
 def parts(tensor: Tensor) -> Iterator[Tensor]:
-    """The tensor as it is stored, and those of adapters that change it."""
+    """The stored tensor, and those of the adapters that change it."""
     yield stored(tensor)
     yield from (part for each in change.changes_of(stored(tensor)) for part in change.parts(each))
 
@@ -62,7 +62,7 @@ def numbers_of(tensor: Tensor, first: int, rows: int) -> NDArray[np.int64]:
 
 
 def in_order(tensor: Tensor, lexicon: Lexicon, model_path: object) -> Tensor:
-    """The tensor as the output's vocabulary orders it; as it is where nothing moves."""
+    """The tensor in the order of the output's vocabulary; unchanged if no row moves."""
     order = next((o for path, o in lexicon.orders.items() if path == model_path), None)
     if order is None or tensor.name not in VOCABULARY_TENSORS:
         return tensor
@@ -128,7 +128,7 @@ def gaps(
 
 
 def fill_packed(sources: Sequence[Tensor], based: bool, first: int, packed: Sequence[U8]) -> None:
-    """Rows that one source gives are its bytes, where the types are one: they can be kept."""
+    """Rows that one source alone gives are its bytes, if the types are equal: they can be kept."""
     if any(has_gaps(tensor) for tensor in sources):
         for row, lacking, givers in gaps(sources, based, first, len(packed[0])):
             if len(givers) == 1 and sources[givers[0]].type == sources[lacking].type:

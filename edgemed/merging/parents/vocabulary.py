@@ -1,8 +1,8 @@
-"""How the vocabularies of several models relate, and which row of each stands for which token.
+"""How the vocabularies of several models relate, and which row of each belongs to which token.
 
     equal       the same tokens at the same numbers
     reordered   the same pieces at other numbers: rows are taken in the order of the host
-    padded      the same pieces at the same numbers, and rows that stand for nothing
+    padded      the same pieces at the same numbers, and padding rows
     extended    one model, the host, has all pieces of the others and more
     chosen      the host was named; pieces that it lacks are left out
     union       asked for: all pieces of the first model, then what the others add
@@ -48,7 +48,7 @@ class Lexicon:
     """The output's vocabulary: the host's metadata, with `replace` {key: (kind, value)} in it.
 
     `orders` holds, for every model, its row for each token of the output, -1 where it has none;
-    nothing where all rows are at their place already.
+    empty if all rows are in place already.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class TokenNumbers(NamedTuple):
 
 
 def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = False) -> Lexicon:
-    """How these vocabularies become one; Unrelated if they do not. A choice that was made is always
+    """How these vocabularies become one; Unrelated if they do not. The user's choice is always
     followed."""
     first = chosen or models[0]
     if all(same_value(models[0], m, TOKENS) for m in models):
@@ -100,7 +100,7 @@ def pieces_of(model: Model) -> TokenNumbers:
     tokens: list[str] = metadata.get(TOKENS, [])
     types = metadata.get(TYPES, [0] * len(tokens))
     numbers: dict[str, int] = {}
-    for i, (token, type) in enumerate(zip(tokens, types, strict=False)):  # types may go on
+    for i, (token, type) in enumerate(zip(tokens, types, strict=False)):  # there may be more types
         if type != UNUSED and not PADDING.fullmatch(token):
             numbers.setdefault(token, i)
     return TokenNumbers(model, tokens, numbers)

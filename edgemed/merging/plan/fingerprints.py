@@ -1,8 +1,8 @@
-"""sha256 of the input files, taken while they are merged, or before where that must be known first.
+"""sha256 of the input files, computed while they are merged, or before if it is needed first.
 
 One thread reads each file from start to end at the pace of the merge, a little ahead of it: what it
-reads is then in the page cache when the merge needs it, so a file comes from the disk once. Of many
-files a thread reads several, one behind the other, and one reads all that are small. Hashing
+reads is then in the page cache when the merge needs it, so a file is read from disk once. Of many
+files a thread reads several, one after the other, and one reads all that are small. Hashing
 releases the GIL.
 """
 
@@ -50,7 +50,7 @@ def refuse_changed(inputs: Sequence[Input]) -> None:
 
 
 def streams(inputs: Sequence[Input]) -> list[list[Input]]:
-    """The files that one thread reads one behind the other."""
+    """The files that one thread reads one after the other."""
     small = [input for input in inputs if input.size < SMALL]
     large = [input for input in inputs if input.size >= SMALL]
     each = max(1, -(-len(large) // MOST))
@@ -102,7 +102,7 @@ class Fingerprints:
         return list(self._hashes.values())
 
     def _hash(self, inputs: Sequence[Input]) -> None:
-        """Hash files one behind the other; `before` are the bytes of those that are done."""
+        """Hash files one after the other; `before` are the bytes of those that are done."""
         whole, before = sum(input.size for input in inputs), 0
         for input in inputs:
             digest = hashlib.sha256()
@@ -136,7 +136,7 @@ class Fingerprints:
 
 
 def hashes_of(inputs: Sequence[Input], tell: Callable[[], None]) -> list[str]:
-    """Read all of them now, and give the hash of each; `tell` is called while it lasts."""
+    """Read all of them now, and give the hash of each; `tell` is called with the progress."""
     with Fingerprints(inputs, lambda: 1.0) as hashing:
         while not hashing.done(PAUSE):
             tell()

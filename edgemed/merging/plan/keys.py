@@ -1,4 +1,4 @@
-"""Metadata keys that say how a file was made, for all who read them; importing loads no kernels."""
+"""Metadata keys that say how a file was made; importing this module loads no kernels."""
 
 from collections.abc import Container
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Whether an existing file is exactly the output of a plan, so that it need not be made again."""
+"""Whether an existing file is exactly the output of a plan, so that no work is needed."""
 
 from edgemed.merging.plan.fingerprints import hashes_of
 from edgemed.merging.plan.placement import changes
@@ -7,10 +7,11 @@ from edgemed.merging.plan.provenance import signed
 
 
 def is_made(plan: Plan) -> bool:
-    """Whether the output is there, whole, made by this recipe of its inputs' present bytes.
+    """Whether the output exists, complete, made by this recipe from the present bytes of its
+    inputs.
 
-    A file has its final name only when it is complete; its header says what it was made of, the
-    hash of every input among it. Reads every byte of the inputs, and no tensor of the output.
+    A file has its final name only when it is complete; its header says what it was made from,
+    with the hash of every input. Reads every byte of the inputs, and no tensor of the output.
     """
     if len(plan.placement.shards) > 1 or not plan.out.is_file():
         return False

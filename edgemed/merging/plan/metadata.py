@@ -1,7 +1,7 @@
 """The output's metadata: the first model's, without what the merge makes untrue.
 
-Blocks that were chosen, the vocabulary that was agreed on, the chat template that was decided, the
-file type and the parents (see `provenance`). Reads headers only.
+It is changed for the chosen blocks, the common vocabulary, the chat template, the file type and the
+parents (see `provenance`). Reads headers only.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Notes on a plan: what is allowed but perhaps not intended."""
+"""Notes on a plan: what is allowed but may not be intended."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -29,7 +29,7 @@ def notes_on_merge(asked: Resolved, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def notes_on_template(asked: Resolved) -> Iterator[str]:
-    """What a chat template that has a name needs, and the output's vocabulary lacks."""
+    """Tokens that a named chat template needs and the output's vocabulary lacks."""
     named = chat_templates.named(asked.recipe.chat_template)
     if named:
         yield from chat_templates.notes_on(named, tokens_of(asked))
@@ -43,7 +43,7 @@ def tokens_of(asked: Resolved) -> Collection[str]:
 
 
 def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
-    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
+    """Models that are given twice; blocks of one model may be stacked any number of times."""
     if not recipe.sliced:
         named = [source.model for source in recipe.slices[0].sources]
         every = [*named, *(path for path in recipe.models if path not in named)]

@@ -62,7 +62,7 @@ def out_types(outputs: Sequence[ToWrite], wanted: Mapping[str, str]) -> list[GGM
 
 
 def kept_type(output: ToWrite) -> str:
-    """The type of what llama.cpp never quantizes: as it is, and F32 where it is of a checkpoint."""
+    """The type of what llama.cpp never quantizes: unchanged, or F32 if it is from a checkpoint."""
     lead = output.leads[0]
     return lead.type.name if lead.gathered is None else "F32"
 
@@ -73,8 +73,8 @@ def typed(
     importances: Importances | None,
     fallback: bool,
 ) -> tuple[Content, list[Fallback]]:
-    """All tensors with their types, and those whose rows do not fit what is wanted; without
-    `fallback` these are Refused."""
+    """All tensors with their types, and those whose rows do not fit the type wanted; these are
+    Refused without `fallback`."""
     unfit = type_fallbacks(outputs, wanted)
     if not fallback:
         refuse(unfit)
@@ -82,7 +82,7 @@ def typed(
 
 
 def type_fallbacks(outputs: Sequence[ToWrite], wanted: Mapping[str, str]) -> list[Fallback]:
-    """The tensors whose rows do not fill the blocks of what is wanted."""
+    """The tensors whose rows do not fill the blocks of the type wanted."""
     return fallbacks(wanted, [matrix_of(output) for output in outputs])
 
 

@@ -134,7 +134,7 @@ def blocks(part: ResolvedSlice, model: Model, done: int) -> Iterator[OutputPlace
 
 
 def refuse_layers(source: Source, model: Model) -> None:
-    """A layer_range may not end behind the model's last block."""
+    """A layer_range may not end after the model's last block."""
     if source.layers is not None and source.layers[1] > block_count(model):
         raise Refused(
             f"{source.model.name} has {block_count(model)} blocks, but layer_range is "

@@ -25,7 +25,7 @@ ROPE = "rope_"
 
 
 def output_tensors_of(asked: Resolved) -> tuple[list[OutputTensor], tuple[str, ...]]:
-    """Every output tensor with its sources and its parameters, and what to say of filters."""
+    """Every output tensor with its sources and its parameters, and notes on filters."""
     recipe, method = asked.recipe, METHODS[asked.recipe.method]
     places = outline(asked.parts, asked.models, recipe.sliced)
     architecture = str(next(iter(asked.models.values())).metadata.get("general.architecture"))
@@ -75,7 +75,7 @@ def parameters_of(method: Method, place: OutputPlace, names: Namer) -> Bound:
 
 
 def tensor_of(models: Models, lexicon: Lexicon, place: OutputPlace, source: int) -> Tensor:
-    """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
+    """A source's tensor for this place; Incompatible if it has none of that shape."""
     model, name = models[place.sources[source].model], place.names[source]
     if name not in model.tensors:
         raise Incompatible(
@@ -91,7 +91,7 @@ def tensor_of(models: Models, lexicon: Lexicon, place: OutputPlace, source: int)
 
 
 def facts_for(asked: Resolved, outputs: Sequence[OutputTensor]) -> Facts:
-    """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks.
+    """What llama.cpp's mixes depend on: facts of the first model, and the output's own blocks.
 
     Blocks in a new order get new numbers, and importances must use those.
     """

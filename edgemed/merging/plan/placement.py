@@ -47,14 +47,14 @@ class Placement:
 
     @property
     def offsets(self) -> list[int]:
-        """Where each tensor starts, counted through all files."""
+        """The offset of each tensor, counted through all files."""
         return [s.start + offset for s in self.shards for offset in s.layout.offsets]
 
 
 def place(
     out: Path, metadata: dict[str, bytes], specs: Sequence[TensorSpec], limit: int | None = None
 ) -> Placement:
-    """One file, or as many as it takes for none to be larger than `limit` bytes."""
+    """One file, or as many as needed for none to be larger than `limit` bytes."""
     if limit is None or plan_layout(metadata, specs).total_bytes <= limit:
         return place_shards(out, metadata, specs, [len(specs)])
     return place_shards(out, metadata, specs, shard_ends(metadata, specs, limit))

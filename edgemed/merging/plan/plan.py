@@ -77,7 +77,7 @@ def plan_merge(
     split: int | None = None,
     fallback: bool = True,
 ) -> Plan:
-    """Decide the whole merge, or refuse; see Target for the limits."""
+    """Plan the whole merge, or refuse; see Target for the limits."""
     refuse_output(named_files(recipe), out, replace)
     plan = decide(recipe, Target(out, threads, max_ram, replace, split, fallback))
     refuse_outputs(plan)
@@ -99,7 +99,7 @@ def refuse_outputs(plan: Plan) -> None:
 
 
 def decide(recipe: Recipe, target: Target) -> Plan:
-    """The plan, whether or not it can be written where it goes."""
+    """The plan, without checking that it can be written."""
     refuse_odd_names([*named_files(recipe), target.out])
     asked = resolve(recipe)
     outputs, idle = output_tensors_of(asked)

@@ -1,7 +1,7 @@
-"""Where the output comes from, written into it: parents, licences, the recipe, and their hashes.
+"""Writes into the output where it comes from: parents, licences, the recipe, and their hashes.
 
 `general.base_model.*` names the parents as llama.cpp's converter does; `edgemed.merge.*`, or
-`edgemed.quantize.*`, holds what it takes to make the file again. No path of this machine is
+`edgemed.quantize.*`, has all that is needed to make the file again. No path of this machine is
 recorded, only names, so the same recipe gives the same bytes everywhere. Hashes are known when the
 work is done: until then they are zeros.
 """
@@ -106,8 +106,8 @@ def importance_keys(record: KeySet, recipe: Recipe, importances: Importances) ->
 
 
 def signature(record: KeySet, recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
-    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows, where
-    the output is another model than its inputs.
+    """The keys that wait for the inputs' hashes, always of one length; with the uuid that follows
+    from them if the output is a different model than its inputs.
 
     `columns` is the raw value of the importance matrices' hashes.
     """

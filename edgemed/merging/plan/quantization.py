@@ -1,7 +1,7 @@
 """A quantization is a merge of one model: each step copies a tensor, or writes it in another type.
 
-The plan is carried out as a merge's is. The output stays the model that it was: its metadata is
-kept, but for what is no longer true of it, and says how the file was made.
+The plan is run like a merge's. The output is still the same model: its metadata is kept, except for
+what is no longer true, and says how the file was made.
 """
 
 import re
@@ -55,7 +55,7 @@ Patterns = Sequence[tuple[str, str]]
 def quantization(
     source: Path, type: str, patterns: Patterns = (), imatrix: Sequence[Path] = ()
 ) -> Recipe:
-    """What is asked for: one model as it is, in a ggml type or a mix of llama.cpp."""
+    """The request: one model, unchanged but in a ggml type or a mix of llama.cpp."""
     types = tuple((pattern, name.upper()) for pattern, name in patterns)
     word, matrices = type.upper(), tuple(imatrix)
     return of_models((source,), "passthrough", out_type=word, types=types, imatrix=matrices)
@@ -70,7 +70,7 @@ def plan_quantize(recipe: Recipe, target: Target, keep_split: bool = False) -> P
 
 
 def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False) -> Plan:
-    """The plan, whether or not it can be written where it goes."""
+    """The plan, without checking that it can be written."""
     refuse_odd_names([*named_files(recipe), target.out])
     model = open_source(source_of(recipe))
     refuse_unloadable(model, written_anew=True)
@@ -154,7 +154,7 @@ def expression(pattern: str) -> re.Pattern[str]:
 
 
 def metadata_of(recipe: Recipe, model: Model, content: Content) -> Raw:
-    """The model's metadata, without what is no longer true of it."""
+    """The model's metadata, without what is no longer true."""
     keys = provenance.making(QUANTIZE, recipe, [model], content.importances)
     keys[VERSION] = ("uint32", QUANTIZATION_VERSION)
     number = file_type_of(recipe, content.outputs, content.types)
@@ -168,7 +168,7 @@ def metadata_of(recipe: Recipe, model: Model, content: Content) -> Raw:
 def placed(
     model: Model, target: Target, metadata: Raw, content: Content, keep_split: bool
 ) -> Placement:
-    """One file; or, as asked, so many that none is too large, or as many as the model has."""
+    """One file; or, if asked for, enough that none is too large, or as many as the model has."""
     if not keep_split:
         return place(target.out, metadata, content.specs, target.split)
     count = Counter(tensor.path for tensor in model.tensors.values())

@@ -42,7 +42,7 @@ class Step:
 
     Where `based`, sources[0] is the base of the others. `parameters` are the method's for this
     tensor; values with one number a model leave the base out. `importances` are of the columns of
-    each of its matrices, f32[matrices, row length]; None: all columns count alike.
+    each of its matrices, f32[matrices, row length]; None: all columns have equal weight.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Content(NamedTuple):
 
     @property
     def specs(self) -> list[TensorSpec]:
-        """What the header says of them."""
+        """What the header says about them."""
         pairs = zip(self.outputs, self.types, strict=True)
         return [(output.name, output.sources[0].shape, type) for output, type in pairs]
 

@@ -1,7 +1,7 @@
 """Chat formats that recipes call by name, as templates: chatml, llama3, mistral, alpaca, exaone.
 
-The formats are public: each is the marks that the models of that family saw around every turn while
-they were trained. Texts only: no files, no models.
+The formats are public: each is the marks around every turn with which the models of that family
+were trained. Texts only: no files, no models.
 """
 
 from collections.abc import Collection, Iterator
@@ -97,5 +97,5 @@ def notes_on(name: str, tokens: Collection[str]) -> Iterator[str]:
     if missing and name not in SPELLED:
         yield (
             f"chat_template {name} writes {', '.join(missing)}, which the vocabulary lacks: "
-            "the model reads them as plain letters, unlike in training"
+            "the model reads them as plain text, unlike in training"
         )

@@ -16,7 +16,7 @@ MOST_VALUES = 20_000
 """Most values in a file; an alias counts each time it is used."""
 
 LONGEST_NUMBER = 64
-"""Characters of a number: in base 60 or 16 a long one takes minutes, or cannot be printed."""
+"""Most characters in a number: in base 60 or 16 a long one takes minutes, or cannot be printed."""
 
 MERGE = "tag:yaml.org,2002:merge"
 
@@ -67,7 +67,7 @@ class Strict(yaml.SafeLoader):  # type: ignore[misc]
         self._taken = self._levels = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, to a stated depth: it looks at all that is open again for every token."""
+        """PyYAML's, with a limit on depth: for every token it looks at all open levels again."""
         self._levels += 1
         if self._levels > NESTING + 1:  # the value itself is on the last level
             raise yaml.YAMLError(f"it is nested deeper than {NESTING} levels")
@@ -127,7 +127,7 @@ Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _number(kind: str) -> Any:
-    """PyYAML's own constructor of int or float, for numbers of a length that people write."""
+    """PyYAML's own constructor of int or float, for numbers of a sensible length."""
     construct = getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{kind}")
 
     def short(loader: Strict, node: yaml.Node) -> Any:

@@ -40,14 +40,14 @@ class Entries:
         self._notes: dict[str, None] = {}
 
     def _path(self, given: Any) -> Parent:
-        """A model with what is laid over it, in any of the ways in which mergekit writes it."""
+        """A model with its adapters, in any of the ways in which mergekit writes it."""
         found = self._words(given, "a model", ADAPTERS)
         return parent_of(found, self._at) if isinstance(found, str) else self._laid(*found)
 
     def _words(
         self, given: Any, thing: str, beside: tuple[str, ...] = ()
     ) -> str | tuple[str, list[Any]]:
-        """The path of a model or adapter; with what is written beside it, if anything."""
+        """The path of a model or adapter, with what else its entry has."""
         adapters: list[Any] = []
         for inner in ("model", "path"):
             if isinstance(given, dict) and inner in given:

@@ -1,4 +1,4 @@
-"""The filters in a recipe's settings: whether it has any, and that each finds a tensor."""
+"""Checks the filters in a recipe's settings: are there any, and does each match a tensor?"""
 
 from collections.abc import Callable, Collection, Iterator
 

@@ -8,5 +8,5 @@ from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 
 
 def folding(model: Path, uses: Sequence[Use]) -> Recipe:
-    """`model` as `uses` change it, one after the other."""
+    """`model` with the adapters of `uses` applied, one after the other."""
     return Recipe("passthrough", (Slice((Source(Adapted(model, tuple(uses))),)),))

@@ -1,4 +1,4 @@
-"""The keys of a recipe file: which are known where, and what becomes of the others.
+"""The keys of a recipe file: which are known where, and how others are treated.
 
 mergekit skips every key it does not know. Here a key that belongs elsewhere, or looks misspelled,
 is an error; any other is named in a note and has no effect.
@@ -31,7 +31,7 @@ FORMER = ("embed_slerp",)
 """Parameters that mergekit once had."""
 
 OWN = {("karcher", "weight")}
-"""(method, parameter) pairs that mergekit does not have though it has the method."""
+"""(method, parameter) pairs that mergekit lacks although it has the method."""
 
 ELSEWHERE = {
     "random_seed": "the seed of random masks is `seed` here",

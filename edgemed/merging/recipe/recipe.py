@@ -45,7 +45,7 @@ class Recipe:
     """`slices` one after the other make the output; one slice without `layers` is whole models.
 
     `out_type` is like-a, like-b, max, a ggml type or a llama.cpp file type; `types` are (part of a
-    tensor's name, ggml type) pairs that go before it. `tokenizer` names whose vocabulary and turn
+    tensor's name, ggml type) pairs that override it. `tokenizer` names whose vocabulary and turn
     tokens the output has (base, union, or a model's path), `chat_template` a literal template,
     `imatrix` importance matrices of the output's columns, taken together.
     """
@@ -128,7 +128,7 @@ def weighted(
 
 
 def type_word(word: str) -> str:
-    """An output type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
+    """An output type or policy in its usual case: q4_k_m is Q4_K_M."""
     return word.lower() if word.lower() in POLICIES else word.upper()
 
 
@@ -203,7 +203,7 @@ def refuse_counts(recipe: Recipe) -> None:
         count = sum(source.model != base for source in part.sources) + joined
         if count < method.least or (method.most is not None and count > method.most):
             wanted = f"{method.least}" if method.least == method.most else f"{method.least} or more"
-            beside = " beside the base" if base is not None else ""
+            beside = " besides the base" if base is not None else ""
             with_base = f" with the base {recipe.base.name}" if joined and recipe.base else ""
             raise UsageError(
                 f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, "
@@ -215,7 +215,7 @@ def refuse_counts(recipe: Recipe) -> None:
 def normal_form(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values: the same for any order of keys and way of writing.
 
-    Without importance matrices it says nothing of them, as in files that were made before.
+    Without importance matrices it does not mention them, like files from before they existed.
     """
     form: dict[str, Any] = {
         "merge_method": recipe.method,

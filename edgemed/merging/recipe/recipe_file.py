@@ -115,7 +115,7 @@ class RecipeReader(Entries):
         if not modules:
             return tree
         if tree.get("models") or tree.get("slices"):
-            self._fail("it has models or slices beside modules", "give one of them")
+            self._fail("it has models or slices besides modules", "give one of them")
         if not isinstance(modules, dict) or len(modules) > 1:
             self._fail("modules are for models of several parts", "give models or slices")
         name, module = next(iter(modules.items()))
@@ -123,7 +123,7 @@ class RecipeReader(Entries):
         return module  # type: ignore[no-any-return]
 
     def _shared(self, tree: Mapping[str, Any], module: Mapping[str, Any]) -> Settings:
-        """The parameters of all models; those of the module go before the recipe's."""
+        """The parameters of all models; those of the module override the recipe's."""
         settings = self._settings(tree.get("parameters"), "parameters", own=False)
         if module is tree:
             return settings
@@ -221,7 +221,7 @@ class RecipeReader(Entries):
             f"tokenizer.tokens: where the row of a single token comes from, such as {first!r}, "
             "cannot be chosen",
             "leave it out: a model keeps the rows it has, and rows that it lacks come from the "
-            "base, else are the mean of the models that have them",
+            "base, or are the mean of the models that have them",
         )
 
     def _template(self, tree: Mapping[str, Any]) -> str | None:

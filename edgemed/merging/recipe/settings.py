@@ -53,7 +53,7 @@ def rules(setting: Setting) -> Iterator[Filter]:
 
 
 def before(first: Setting, then: Setting) -> Setting:
-    """A setting with the value of `first` where it has one, else of `then`."""
+    """A setting with the value of `first` if it has one, otherwise of `then`."""
     filters = tuple(rules(first))
     return first if filters[-1].pattern is None else (*filters, *rules(then))
 

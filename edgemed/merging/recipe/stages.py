@@ -1,7 +1,6 @@
-"""Several recipes in one file, separated by `---`: later recipes may merge the named outputs of
-others.
+"""Several recipes in one file, separated by `---`: a recipe may merge the named outputs of others.
 
-As in mergekit-multi: a recipe with a `name` makes a model that the others can call by it, in any
+As in mergekit-multi: a recipe with a `name` makes a model that the others can refer to, in any
 order. Opens no model.
 """
 
@@ -83,7 +82,7 @@ def in_order(stages: Sequence[Stage], path: Path) -> list[Stage]:
 
 
 def with_last(stages: Sequence[Stage], path: Path) -> list[Stage]:
-    """The stage that makes the merge's output goes last: it has no name, or no other uses it."""
+    """Put the stage that makes the merge's output last: it has no name, or no other uses it."""
     used = {name for stage in stages for name in stage.uses}
     ends = [stage for stage in stages if stage.name not in used]
     unnamed = [stage for stage in ends if not stage.name]

@@ -1,4 +1,4 @@
-"""A recipe as a file in mergekit's YAML, which reads back as the same recipe wherever it lies."""
+"""Writes a recipe in mergekit's YAML, which reads back as the same recipe from any folder."""
 
 import string
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from edgemed.merging.recipe.settings import Filter, Setting, Settings
 
 
 def recipe_yaml(recipe: Recipe) -> str:
-    """The YAML of a recipe. Paths are written from the root of the disk, for the file may be
-    moved. ValueError for types of single tensors (`types`), which the form has no key for."""
+    """The YAML of a recipe. Paths are written in full, because the file may be moved. ValueError
+    for types of single tensors (`types`), which the form has no key for."""
     if recipe.types:
         raise ValueError("a recipe file has no key for the types of single tensors")
     text: str = yaml.safe_dump(tree_of(recipe), sort_keys=False, default_flow_style=None)
@@ -22,7 +22,7 @@ def recipe_yaml(recipe: Recipe) -> str:
 
 
 def tree_of(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, without what is as it would be anyway."""
+    """The recipe as plain values, without defaults."""
     tokenizer = recipe.tokenizer
     letters = dict(zip(string.ascii_uppercase, recipe.models, strict=False))
     if tokenizer in letters:
@@ -65,7 +65,7 @@ def source_tree(source: Source) -> dict[str, Any]:
 
 
 def filled(**values: Any) -> dict[str, Any]:
-    """The values that say anything."""
+    """The values that are not empty."""
     return {key: value for key, value in values.items() if value not in (None, {}, [])}
 
 

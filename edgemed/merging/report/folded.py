@@ -1,4 +1,4 @@
-"""What of an adapter's change is left after rounding, measured on some rows of every tensor.
+"""How much of an adapter's change is left after rounding, measured on some rows of every tensor.
 
 With W the model's rows as its file holds them, r those with the adapter, q what r becomes in the
 output's type:
@@ -126,7 +126,7 @@ def pieces(rows: int) -> Iterator[tuple[int, int]]:
 
 
 def larger_types(step: Step) -> list[str]:
-    """Types of more bits than the output's, that its rows fill and that can be written here."""
+    """Types of more bits than the output's that its rows fit and that can be written here."""
     own = bits(step.type.name)
     found = (fitting(name, step.sources[0].row_length) for name in LARGER)
     return [n for n in dict.fromkeys(found) if bits(n) > own and obstacle(n) is None]
@@ -160,7 +160,7 @@ def squares(rows: F32, held: F32) -> F64:
 
 
 def cosine(sums: F64) -> float | None:
-    """Of the change and what is written of it; 0 where nothing is, None without a change."""
+    """The cosine of the change and the written change; 0 if nothing is, None without a change."""
     _, change, product, written = sums
     if not change:
         return None
@@ -178,7 +178,7 @@ def cells(found: Folded) -> tuple[str, ...]:
 
 
 def mean_held(every: Sequence[Folded]) -> float:
-    """The mean over weights of what is held."""
+    """The mean of `held` over all weights."""
     own = [f for f in every if f.held is not None]
     return sum((f.held or 0.0) * f.weights for f in own) / max(1, sum(f.weights for f in own))
 

@@ -32,7 +32,7 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("cosine", "how alike the models are: their cosine, 1 where alike", lambda m: m.cosine),
+    Column("cosine", "how similar the models are: their cosine, 1 where equal", lambda m: m.cosine),
     Column("delta", "how far apart the models are, as a share of their size", lambda m: m.delta),
     Column("rounding", "error of rounding to the result's types, relative", lambda m: m.rounding),
     Column(

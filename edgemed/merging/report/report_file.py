@@ -12,7 +12,7 @@ from edgemed.storage.whole import in_words, write_whole
 
 
 def refuse_name(path: Path) -> None:
-    """Before the work: UsageError if the ending does not end in .html or .json, Refused if nothing
+    """Before the work: UsageError if the name does not end in .html or .json, Refused if nothing
     can be written there. An existing report is replaced."""
     if path.suffix.lower() not in (".html", ".json"):
         raise UsageError(

@@ -97,7 +97,7 @@ class Grams:
 
 
 class Nowhere:
-    """Stands where a blender's output would go: a survey writes nothing."""
+    """In place of a blender's output: a survey writes nothing."""
 
     def write(self, offset: int, buffer: object) -> None:
         raise AssertionError("a survey writes nothing")

@@ -1,1 +1,1 @@
-"""Carrying out a plan: chunks on threads, the journal beside the file, unfinished merges."""
+"""Runs a plan: chunks on threads, the journal beside the file, unfinished merges."""

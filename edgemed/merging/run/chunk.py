@@ -37,11 +37,11 @@ GLANCE = 64
 """Bytes of a row that are compared before the rest is."""
 
 HALF_MAX = 65504.0
-"""Largest half. Block scales are halves: above it a result may not survive being written."""
+"""Largest float16. Block scales are float16: above it a result may become infinite when written."""
 
 
 class Sink(Protocol):
-    """What takes the bytes of an output."""
+    """Receives the bytes of an output."""
 
     def write(self, offset: int, buffer: Buffer) -> None:
         """Take `buffer` as the bytes from `offset`."""
@@ -163,7 +163,7 @@ class Blender:
             reading.read_part(tensor, at, self._files, buffer)
 
     def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
-        """The error, with the first row that holds NaN or infinity, and whose it is."""
+        """The error, with the first row that has NaN or infinity, and its file."""
         at_once = rows_at_once(step.sources[0], self._chunk)
         for at in range(first, first + rows, at_once):
             packed = self._read(step, at, min(at_once, first + rows - at))
@@ -171,7 +171,7 @@ class Blender:
                 bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
                 if bad.size:
                     return NotFinite(step.name, f"row {at + int(bad[0])} of {tensor.path.name}")
-        return NotFinite(step.name, f"what is mixed of rows {first} to {first + rows - 1}")
+        return NotFinite(step.name, f"the mix of rows {first} to {first + rows - 1}")
 
     def _encode(self, chunk: Chunk, rows: F32) -> U8:
         peak = mix.peak(rows)

@@ -1,7 +1,8 @@
-"""How long a plan will take, from rates measured briefly on this machine.
+"""Estimates how long a plan will take, from rates measured briefly on this machine.
 
 Decoding, encoding and hashing are timed on numbers of a normal distribution; reading and writing
-are not (a slow disk takes longer), nor a method's arithmetic, which is small beside encoding.
+are not (a slow disk takes longer), nor a method's arithmetic, which is small compared with
+encoding.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Whether the headers of a finished output are those that llama.cpp opened before the work.
+"""Checks that the headers of a finished output are those that llama.cpp opened before the work.
 
-llama.cpp decides by headers and sizes alone, and a large vocabulary takes it most of a second. If
-it opened the files before their tensors were written, and nothing but hashes of inputs has changed
-in their headers since, it would say the same again.
+llama.cpp decides by headers and sizes alone, and takes most of a second for a large vocabulary. If
+it opened the files before their tensors were written, and only hashes of inputs have changed in
+their headers since, the result would be the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ def refuse_other_headers(placement: Placement, signature: Mapping[str, bytes]) -
         if not same:
             raise EdgemedError(
                 f"{part.name} is not what was written",
-                "another program changed it, or its disk is failing: write it again, elsewhere",
+                "another program changed it, or its disk is failing: write it to another disk",
             )
 
 
 def expected(
     placement: Placement, signature: Mapping[str, bytes]
 ) -> Iterator[tuple[Path, int, bytes]]:
-    """Of every file of the output: its unfinished path, its bytes, its header as it is signed."""
+    """Of every file of the output: its unfinished path, its bytes, its signed header."""
     for number, shard in enumerate(placement.shards):
         header = bytearray(shard.layout.header)
         for offset, value in changes(placement, signature) if number == 0 else ():

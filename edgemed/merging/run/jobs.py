@@ -1,6 +1,6 @@
-"""What the workers of a merge do next: chunks of tensors that are ready, or getting one ready.
+"""What the workers of a merge do next: write chunks of prepared tensors, or prepare a tensor.
 
-A tensor is made ready by one worker (its method may pass over all rows first); its chunks are for
+A tensor is prepared by one worker (its method may pass over all rows first); its chunks are for
 all. Tensors follow one another in file order, so that a tensor's bytes are still in the page cache
 when its chunks are read, and what methods keep of a tensor is kept for few tensors at a time.
 """
@@ -19,7 +19,7 @@ Rows = Sequence[tuple[int, int]]
 
 
 class Jobs:
-    """An iterator that several threads draw from: a Step to make ready, or a Chunk to write."""
+    """An iterator for several threads: a Step to prepare, or a Chunk to write."""
 
     def __init__(
         self, steps: Sequence[Step], chunk_weights: int, missing: Mapping[str, Rows]
@@ -51,7 +51,7 @@ class Jobs:
         raise StopIteration
 
     def ready(self, step: Step, mix: Mix | None) -> None:
-        """Offer the chunks of `step`, whose sources are to be mixed so (None: copied)."""
+        """Offer the chunks of `step`; `mix` says how its sources are mixed (None: copied)."""
         at_once = rows_at_once(step.sources[0], self._chunk_weights)
         with self._changed:
             self._preparing -= 1

@@ -1,14 +1,14 @@
-"""Which pieces of an output are on the disk already: a line for each, in a file beside the `.part`.
+"""Which pieces of an output are on disk already: a line for each, in a file beside the `.part`.
 
-    {"recipe": "...", "inputs": [...], ...}  what the output is made of    crc32 of the line
+    {"recipe": "...", "inputs": [...], ...}  what the output is made from  crc32 of the line
     81920 4608 7f3a90c1d2e4b586              offset, bytes, XXH64          crc32 of the line
 
 After a kill or a power cut, `--resume` reads the lines, reads each piece again and counts it as
 done only if its checksum holds: a line is a claim, the bytes are the proof. So no sync is needed
-while a merge runs. What the output is made of includes the hash of every input, taken before the
-first piece was made: without it nobody could tell later from which bytes a piece comes. A merge
+while a merge runs. The first line includes the hash of every input, taken before the first
+piece was made: without it nobody could tell later from which bytes a piece comes. A merge
 that is not to be resumed knows no hashes yet; its journal names no piece and only keeps other
-merges to this output away. Knows bytes and offsets, no tensors.
+merges away from this output. Knows bytes and offsets, no tensors.
 """
 
 import json
@@ -32,7 +32,7 @@ from edgemed.storage.output import Output, journal_of
 from edgemed.storage.positional import Buffer
 
 Identity = Mapping[str, Any]
-"""What must be equal for two outputs to be the same, by words for a refusal; `inputs` are names and
+"""What two outputs must share to be the same, by its name in a refusal; `inputs` are names and
 sizes.
 """
 
@@ -40,9 +40,9 @@ Contents = Callable[[], list[str]]
 INPUTS, HASHES = "inputs", "sha256"
 PIECE = re.compile(r"(\d{1,19}) (\d{1,19}) ([0-9a-f]{16})", re.ASCII)
 MOST_PIECES = 1_000_000
-"""Pieces in a journal: each is read again before a merge goes on."""
+"""Most pieces in a journal: each is read again before a merge continues."""
 MOST_TIMES = 16
-"""How many times over the bytes of an output may be noted: once for every time it stopped."""
+"""How often the bytes of an output may be noted: once for every stop."""
 LARGEST = 1 << 30
 """Bytes of one piece, which is read into memory: a merge works in far smaller ones."""
 ANEW = "start over instead of resuming"
@@ -85,8 +85,7 @@ class Journal:
                 self._close()
 
     def of(self, output: Output) -> list[WrittenPiece]:
-        """Keep the journal of `output` from now on; returns the pieces that are there, each read
-        again."""
+        """Keep the journal of `output` from now on; returns the pieces on disk, each read again."""
         self._output, self._keep = output, self._contents is not None
         self._refuse_too_much(output)
         return [piece for piece in self._claims if _holds(output, piece)]
@@ -176,7 +175,7 @@ class Journal:
         )
 
     def remove(self) -> None:
-        """Nothing is left to resume."""
+        """Remove the journal: nothing is left to resume."""
         self._keep = False
         self._close()
 

@@ -1,7 +1,7 @@
-"""Carry out a plan: chunk by chunk, bytes -> float32 -> mixed -> bytes, on threads.
+"""Runs a plan: chunk by chunk, bytes -> float32 -> mixed -> bytes, on threads.
 
 Every chunk has its place in the output before the work starts, so chunks may finish in any order;
-rows that are the same bytes in both sources are carried over as they are. The bytes written do
+rows that are the same bytes in both sources are copied. The bytes written do
 not depend on the number of threads or the size of the chunks.
 """
 
@@ -46,7 +46,7 @@ REPORT_SECONDS = 0.1
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a merge is: weights written of all weights, or (once) a kernel being compiled; or
-    `reading`, every byte of the inputs before the first is merged."""
+    `reading`: every byte of the inputs is read before the first is merged."""
 
     done: int
     total: int
@@ -75,7 +75,7 @@ def run_plan(
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
     for that every byte of the inputs is read before the first is merged, at each attempt. Refused
-    if an earlier attempt had another recipe, or inputs of which any byte was another. With
+    if an earlier attempt had another recipe, or inputs with any other byte. With
     `load_check`, llama.cpp opens the file before it gets its name: what it refuses is removed. Of
     long work it opens the header before, and then only the same header gets the name.
     """
@@ -119,7 +119,7 @@ def run_plan(
 
 
 def finish(output: Output, journal: Journal, refuse: Callable[[], None]) -> None:
-    """Give what is written its name, unless `refuse` raises: then nothing of it stays."""
+    """Give the written file its name, unless `refuse` raises: then nothing of it stays."""
     output.sync()
     try:
         refuse()
@@ -193,7 +193,7 @@ def run_steps(
 ) -> int:
     """All chunks of all steps on the plan's threads; returns how many rows were kept as is.
 
-    Rows that `done` covers are left as they are in the output.
+    Rows that `done` covers are not written again.
     """
 
     def blender() -> Blender:

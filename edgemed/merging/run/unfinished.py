@@ -1,8 +1,8 @@
-"""A merge that was stopped before its end: what is known of it, and how to discard it.
+"""A merge that was stopped before its end: what is known about it, and how to discard it.
 
-The journal beside an output tells what is written; where that output was to stand, and what it was
-made of, is noted in the user's own folder when a merge begins from a form, so that a later run can
-offer to go on. Holds names of model files, nothing of any note.
+The journal beside an output says what is written. The path of that output and the merge's form are
+noted in the user's own folder when a merge begins from the screen, so that a later run can offer to
+continue. Has names of model files, nothing from any clinical note.
 """
 
 import json
@@ -23,7 +23,7 @@ Form = Mapping[str, str]
 def share_written(plan: Plan) -> float | None:
     """How much of the output an earlier attempt noted as written, 0 to 1; None if there is none.
 
-    A line of the journal is a claim; going on checks each against the bytes.
+    A line of the journal is a claim; resuming checks each against the bytes.
     """
     if not journal_of(plan.out).exists():
         return None
@@ -35,7 +35,7 @@ def share_written(plan: Plan) -> float | None:
 
 
 def discard(plan: Plan) -> None:
-    """Remove what an earlier attempt at this output left; the inputs are not touched.
+    """Remove what an earlier attempt at this output left, never its inputs.
 
     Refused while a merge is writing it.
     """
@@ -52,7 +52,7 @@ def remember(form: Form) -> None:
     except OSError as error:
         raise EdgemedError(
             f"cannot write {path}: {error.strerror}",
-            "free some disk space, or see that you may write in that folder",
+            "free some disk space, or check that you may write in that folder",
         ) from error
 
 
@@ -72,13 +72,13 @@ def remembered() -> dict[str, str] | None:
         return None
     try:
         out = Path(form["out"]).expanduser()
-    except RuntimeError:  # of a user who is gone
+    except RuntimeError:  # ~NAME of a user who does not exist
         return None
     return form if journal_of(out).exists() and not out.exists() else None
 
 
 def note_file() -> Path:
-    """Where the note stands."""
+    """The path of the note."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "unfinished-merge.json"

@@ -1,6 +1,6 @@
 """llama.cpp's low-level C interface, as far as edgemed uses it.
 
-`llama` has its functions under their own names. If a call fails, what made it raises LlamaFailure;
+`llama` has its functions under their own names. If a call fails, the caller raises LlamaFailure;
 if llama.cpp aborts, the process ends, and the client reports why.
 """
 
@@ -22,7 +22,7 @@ class StopFlag:
 
     llama.cpp calls a `bool (*)(void *)` thousands of times per batch; a Python function would need
     the interpreter lock each time. C's strlen has the right signature: for an empty string it
-    returns 0 (go on), for one character 1 (stop).
+    returns 0 (continue), for one character 1 (stop).
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address, so
 
 
 def start() -> None:
-    """Begin to use llama.cpp; again does no harm."""
+    """Initialize llama.cpp; safe to call twice."""
     llama.llama_log_set(LOG, None)
     llama.llama_backend_init()
 

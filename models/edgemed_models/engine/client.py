@@ -46,8 +46,8 @@ class LlamaModel:
         """Load the model in `process`, or in a new one.
 
         A process that was started ahead saves time; a model that it had loaded is replaced.
-        `ready` gives the settings that a worker loads by, whenever one loads; what it made for
-        them may go when they are loaded. Raises ModelError, with log lines, if loading fails.
+        `ready` gives the settings each time a worker loads the model; files that it made for them
+        may be removed after loading. Raises ModelError, with log lines, if loading fails.
         """
         self.settings = settings
         self._ready = ready
@@ -219,7 +219,7 @@ class LlamaModel:
             self._drop()
 
     def _events(self, message: dict[str, Any], left: Collection[int]) -> list[tuple[int, Event]]:
-        """What a line says, of a request or, where all are refused, of every one that is left."""
+        """The event in a line, for one request or, if all are refused, for each one left."""
         if (event := wire.event(message)) is not None:
             return [(message.get("at", 0), event)]
         error = refused(message, self.log[-SHOWN_LINES:])
@@ -275,7 +275,7 @@ class LlamaModel:
         return [float(value) for value in self._ask(message)["scores"]]
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of a text as it stands, behind the token that begins one where the model has it."""
+        """Ids of a plain text, after the begin-of-text token if the model has one."""
         return [int(n) for n in self._ask({"op": "text ids", "text": text})["ids"]]
 
     def text_scores(self, ids: Sequence[int]) -> list[float]:
@@ -284,7 +284,7 @@ class LlamaModel:
         return [float(value) for value in told["scores"]]
 
     def text_logits(self, ids: Sequence[int]) -> "Iterator[F32]":
-        """Logits behind every id but the last, f32 [some, vocabulary], a few rows at a time.
+        """Logits after every id but the last, f32 [some, vocabulary], a few rows at a time.
 
         Take all of them: a stream that is left early ends the worker, and the next request starts
         another. Raises ModelError where the engine breaks off.

@@ -85,9 +85,9 @@ class Context:
         """Keep only the tokens with which `prompt` begins, and return their number, never all.
 
         Reading pauses at token `pause`: a batch ends there (0: nowhere). Tokens are kept only as
-        far as they were read in the same batches as with an empty cache, so that every number comes
-        out the same to the last bit: up to the pause where the prompt before paused there too, and
-        whole batches from 0 or from the pause on.
+        far as they were read in the same batches as with an empty cache, so that every number is
+        the same to the last bit: up to the pause if the prompt before paused there too, and whole
+        batches from 0 or from the pause on.
         """
         pairs = zip(self.held, prompt, strict=False)
         shared = next(
@@ -129,7 +129,7 @@ class Context:
         return read
 
     def step(self, token: int, at: int) -> bool:
-        """The same as `decode` for one token and its logits, but faster."""
+        """`decode` for one token and its logits, but faster."""
         self.batch.n_tokens = 1
         self._tokens[0], self._positions[0], self._wanted[0] = token, at, 1
         return self._decode(1, at)

@@ -1,8 +1,8 @@
-"""Whether a model has begun to count: "1000/1500/2000/2500/..." never repeats, and never ends.
+"""Detects that a model has begun to count: "1000/1500/2000/2500/..." never repeats and never ends.
 
-A text is a row of signs: numbers, words, marks, ends of lines. It counts where the same signs come
-again at a short period and every number in them goes up or down by the same step from one time to
-the next, `TIMES` times in a row.
+A text is a sequence of signs: numbers, words, marks, line ends. It counts if the same signs come
+again at a short period and every number in them changes by the same step each time, `TIMES` times
+in a row.
 
 In the notes and sections of ACI-Bench and MTS-Dialog (training and validation parts) no run of
 signs with a number in it is longer than 9, whatever its steps.
@@ -13,7 +13,7 @@ import re
 LONGEST = 24  # signs of a period
 TIMES = 12
 SIGN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+|[^\w\s]|\n")
-UNFINISHED = re.compile(r"\w[\w.,]*$")  # may go on in the next piece
+UNFINISHED = re.compile(r"\w[\w.,]*$")  # may continue in the next piece
 
 Sign = str | float
 
@@ -24,7 +24,7 @@ class Counting:
     def __init__(self) -> None:
         self._rest = ""
         self._signs: list[Sign] = []
-        self._runs = [0] * (LONGEST + 1)  # by period: how many signs in a row go on as before
+        self._runs = [0] * (LONGEST + 1)  # by period: how many signs in a row continue as before
 
     def add(self, piece: str) -> bool:
         """Take the next piece; whether the answer has been counting somewhere in it."""
@@ -36,11 +36,11 @@ class Counting:
         return any(found)
 
     def end(self) -> bool:
-        """Take what is left, as nothing more comes."""
+        """Take what is left: the answer has ended."""
         return self.add("\n")
 
     def _take(self, text: str) -> bool:
-        """One sign; whether the last ones are counted now."""
+        """Take one sign; whether the last ones count."""
         sign = float(text.replace(",", "")) if _is_number(text) else text
         self._signs.append(sign)
         periods = range(1, min(LONGEST, len(self._signs) - 1) + 1)
@@ -49,7 +49,7 @@ class Counting:
         return any(self._runs[p] >= p * (TIMES - 1) and self._steps(p) for p in periods)
 
     def _goes_on(self, period: int) -> bool:
-        """Whether the last sign goes on what stands one period and two periods before it."""
+        """Whether the last sign continues those one period and two periods before it."""
         new, old = self._signs[-1], self._signs[-1 - period]
         if isinstance(new, str) or isinstance(old, str):
             return new == old
@@ -59,7 +59,7 @@ class Counting:
         return isinstance(oldest, float) and abs(new - 2 * old + oldest) < 1e-6 * max(1, abs(new))
 
     def _steps(self, period: int) -> bool:
-        """Whether any number of the period changes: else it is a plain repetition, not a count."""
+        """Whether any number of the period changes: otherwise it is a repetition, not a count."""
         last = zip(self._signs[-period:], self._signs[-2 * period : -period], strict=True)
         return any(isinstance(new, float) and new != old for new, old in last)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import Segment
 
-JOINT = 4  # ids at the end of a text that may be joined otherwise with what follows
+JOINT = 4  # ids at the end of a text that may merge differently with what follows
 ANCHOR = "\ue000"
 """A private-use character: no vocabulary joins it with the text after it."""
 
@@ -39,7 +39,7 @@ class Vocabulary(Protocol):
 
     @property
     def adds_space(self) -> bool:
-        """Whether a text gets a space in front when it is tokenized."""
+        """Whether a space is put before a text when it is tokenized."""
         ...
 
     def tokenize(self, text: str, special: bool) -> list[int]:
@@ -90,10 +90,10 @@ def encode(vocabulary: Vocabulary, segments: Sequence[Segment]) -> list[int]:
 def shared(
     vocabulary: Vocabulary, segments: Sequence[Segment], characters: int, prompt: Sequence[int]
 ) -> int:
-    """How many ids of `prompt`, those of `segments`, other prompts have as well that differ only
-    behind the first `characters` of the last message.
+    """How many ids of `prompt` (of `segments`) are shared by prompts that differ from it only after
+    the first `characters` of the last message.
 
-    The last few ids before that place are left out: what follows decides how they are joined.
+    The last few ids before that place are left out: they depend on what follows.
     """
     last = max((n for n, segment in enumerate(segments) if segment.literal), default=0)
     if not characters:
@@ -159,7 +159,7 @@ def cut(text: str, names: set[str]) -> list[str]:
 
 
 def inner(vocabulary: Vocabulary, text: str) -> list[int]:
-    """Ids of text in the middle of a prompt: no space is added in front of it."""
+    """Ids of text in the middle of a prompt: no space is added before it."""
     if vocabulary.adds_space:
         anchor = vocabulary.tokenize(ANCHOR, special=False)
         ids = vocabulary.tokenize(ANCHOR + text, special=False)

@@ -215,7 +215,7 @@ def costs(shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None) -> Mem
 def sequences_for(
     shape: ModelSizes, memory: Memory, plan: MemoryPlan, wish: Wish, most: int, gpu: Gpu | None
 ) -> int:
-    """How many requests of a plan's context have room beside each other: 1 to `most`.
+    """How many requests of a plan's context fit at the same time: 1 to `most`.
 
     `wish` has the threads and the batch of the plan.
     """

@@ -1,9 +1,8 @@
-"""llama.cpp's functions, loaded as lightly as they can be, and its log: the only file that imports
-llama_cpp.
+"""Loads llama.cpp's functions and nothing else, and its log: the only file that imports llama_cpp.
 
-The package llama_cpp loads its own engine, numpy and a template engine when it is imported; of all
-that edgemed needs the bindings alone. A process of its own that asks for them with `without_engine`
-starts in a quarter of the processor time.
+The package llama_cpp loads its own engine, numpy and a template engine when it is imported; edgemed
+needs only the bindings. A process that loads them with `without_engine` starts in a quarter of the
+processor time.
 """
 
 import sys
@@ -23,7 +22,7 @@ class LlamaFailure(ModelError):
 def without_engine() -> None:
     """Let imports of modules of llama_cpp in this process skip what the package itself imports.
 
-    `llama_cpp.Llama` and its like cannot be had afterwards: only for processes that are edgemed's.
+    `llama_cpp.Llama` and the like are not available afterwards: only for edgemed's own processes.
     """
     spec = find_spec(PACKAGE)
     if spec is not None:  # if it is missing, the import says so
@@ -38,7 +37,7 @@ def functions() -> Any:
 
 
 def ggml() -> Any:
-    """The library with ggml's device list, on systems where it is one by itself."""
+    """The library with ggml's device list, on systems where it is a separate one."""
     from llama_cpp._ggml import libggml
 
     return libggml

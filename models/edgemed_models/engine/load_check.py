@@ -48,7 +48,7 @@ class LoadCheck:
         return reason(tuple(self.process.log)) or f"the process that opened it {how_it_ended(code)}"
 
     def _wait(self) -> None:
-        """Wait until the libraries are loaded: if the process dies before, the file is not why."""
+        """Wait for the libraries: if the process dies before, the file is not the cause."""
         if not self.ready:
             self.process.receive()
             self.ready = True

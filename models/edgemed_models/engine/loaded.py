@@ -44,7 +44,7 @@ class LoadedModel:
         return Context(self.weights, self.settings, size, self.stop)
 
     def _refuse_idle(self) -> None:
-        """ModelError if an adapter leaves the answer to a fixed text as it is without it."""
+        """ModelError if an adapter does not change the answer to a fixed text."""
         text = self.weights.tokenize(FIXED_TEXT, special=False)[: PAD // 2]
         context = self._new_context(PAD)
         try:
@@ -53,14 +53,14 @@ class LoadedModel:
                 same = self._answer(context, text, (number,)) == bare
                 if self.adapters.strengths[number] and same:
                     raise ModelError(
-                        f"with the adapter {name} the model computes what it does without it",
-                        "the adapter is empty, or llama.cpp passes over it: fold it instead",
+                        f"the adapter {name} does not change what the model computes",
+                        "the adapter is empty, or llama.cpp ignores it: fold it instead",
                     )
         finally:
             context.free()
 
     def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> bytes:
-        """The logits behind `text` with these adapters, f32[vocabulary] as bytes."""
+        """The logits after `text` with these adapters, f32[vocabulary] as bytes."""
         self.adapters.put_on(context, adapters)
         context.clear()
         size = context.batch_size
@@ -113,7 +113,7 @@ class LoadedModel:
         return ids, shared(self.weights, pieces, request.shared, ids)
 
     def encode_plain(self, request: Request) -> list[int]:
-        """Ids of a text that is continued as it stands."""
+        """Ids of a plain text that is continued."""
         from edgemed_models.engine.encoding import encode
         from edgemed_models.engine.prompt import Segment
 
@@ -149,7 +149,7 @@ class LoadedModel:
             )
 
     def sampler(self, request: Request) -> "Sampler":
-        """What chooses the tokens of an answer; ModelError if it cannot follow the grammar."""
+        """The sampler of an answer; ModelError if it cannot follow the grammar."""
         from edgemed_models.engine.grammar import gbnf_of
         from edgemed_models.engine.sampling import Sampler
 
@@ -210,7 +210,7 @@ class LoadedModel:
         from edgemed_models.engine.many import Ask
 
         if request.echo or request.top is not None:
-            raise ModelError("echo and log-probabilities come one by one", "ask them alone")
+            raise ModelError("echo and log-probabilities are for single requests", "ask them alone")
         prompt, _ = self.encode_shared(request)
         self.refuse_long(len(prompt) + request.max_tokens)
         sampler = self.sampler(request)
@@ -245,7 +245,7 @@ class LoadedModel:
         return loop.score(self.room(len(before) + len(added)), before, added)
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of a text as it stands, behind the token that begins one."""
+        """Ids of a plain text, after the begin-of-text token."""
         from edgemed_models.engine.encoding import encode
         from edgemed_models.engine.prompt import Segment
 
@@ -258,7 +258,7 @@ class LoadedModel:
         return loop.score(self.room(len(ids)), ids[:1], ids[1:]) if len(ids) > 1 else []
 
     def text_logits(self, ids: list[int], out: BinaryIO) -> None:
-        """Write the logits behind every id but the last, some rows per line."""
+        """Write the logits after every id but the last, some rows per line."""
         from edgemed_models.engine import loop
 
         if len(ids) > 1:

@@ -2,7 +2,7 @@
 
 Knows token ids, logits and time; nothing of templates, processes or notes. The start that a prompt
 shares with the one before stays in the cache and is not read again; where later prompts begin with
-the same text, reading pauses at its end, so that all of it stays.
+the same text, reading pauses at its end, so that all of it is kept.
 """
 
 import codecs
@@ -122,9 +122,9 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
 
 
 def rows(context: Context, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
-    """The logits behind every id but the last, f32 [some, vocabulary]; ends early on a stop.
+    """The logits after every id but the last, f32 [some, vocabulary]; ends early on a stop.
 
-    Rows are a copy. Nothing of an earlier request is used, and nothing stays for a later one.
+    Rows are a copy. Nothing is reused from an earlier request or for a later one.
     """
     context.clear()
     for at in range(0, len(ids) - 1, context.outputs):

@@ -1,10 +1,10 @@
-"""Whether a model has begun to repeat itself: the end of what it wrote is what stood before it.
+"""Detects that a model has begun to repeat itself: its last tokens equal the ones before them.
 
 Counting ("1000/1500/2000/...") is a loop too: see counting.py; and so is saying one thing again and
 again in other words: see rewording.py.
 
 A run of tokens that equals the tokens `period` before it, one by one, is a loop once it is long
-enough. A character, a line and a group of lines that come again and again are all such runs.
+enough. A repeated character, line or group of lines is such a run.
 
     period 1 to 24      24 tokens
     period 25 to 128    40 tokens
@@ -33,10 +33,10 @@ def needed(period: int) -> int:
 
 
 class Loops:
-    """The tokens of an answer, one by one; only the runs that still go on are looked at.
+    """Takes the tokens of an answer one by one; only runs that still continue are looked at.
 
-    `read` is what the model read, where the answer is free text: what it then says in other words
-    is looked at too.
+    `read` is what the model read, if the answer is free text: repetition in other words is then
+    looked for too.
     """
 
     def __init__(self, read: str | None = None) -> None:
@@ -60,7 +60,7 @@ class Loops:
 
 
 def loops_of(request: Request) -> Loops | None:
-    """What ends the answer to `request` where it repeats itself; None where that is not asked.
+    """Ends the answer to `request` if it repeats itself; None if that is not asked for.
 
     A grammar may ask for the same words line after line, so there only copies are looked for.
     """

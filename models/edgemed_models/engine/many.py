@@ -4,10 +4,10 @@ Reading the weights takes most of a decode, and it takes as long for one token a
 place whose answer ended is taken by the next request at once. What all prompts begin with is read
 once.
 
-Each answer is chosen, ended and cut as in `loop`. A prompt is read in the very batches of `loop`,
-by itself, since with other batches llama.cpp rounds otherwise; so what is shared are whole batches.
-Then a number can differ from that of one by one only where llama.cpp computes a row otherwise
-beside others than alone: without flash attention, or in matrix kernels for several rows.
+Each answer is chosen, ended and cut as in `loop`. A prompt is read by itself, in the same
+batches as in `loop`, since llama.cpp rounds differently with other batches; so only whole batches
+are shared. A number can then differ from that of a single request only where llama.cpp computes a
+row differently beside others: without flash attention, or in matrix kernels for several rows.
 """
 
 import time
@@ -45,7 +45,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Running:
-    """A request that has a place: how much of its prompt is read, and what it has written."""
+    """A request that is being answered: how much of its prompt is read, and what it has written."""
 
     ask: Ask
     sequence: int
@@ -59,7 +59,7 @@ class Running:
     told: float = 0.0
 
     def timings(self) -> Timings:
-        """Tokens, and the seconds since it got its place; others were answered in them too."""
+        """Tokens, and seconds since its start, in which others were answered too."""
         now = time.perf_counter()
         begin = self.answering or now
         return Timings(self.read, begin - self.began, self.written, now - begin, self.kept)
@@ -142,7 +142,7 @@ def fill(pool: Sequences, running: Sequence[Running]) -> list[tuple[Running, int
 
 
 def moved(weights: Weights, pool: Sequences, one: Running, row: int) -> Iterator[Event]:
-    """What a decode brought for one request: progress in its prompt, or its next token."""
+    """The result of a decode for one request: progress in its prompt, or its next token."""
     ask = one.ask
     if one.token is None:
         yield Prefill(one.read, len(ask.prompt), time.perf_counter() - one.began, one.kept)
@@ -151,7 +151,7 @@ def moved(weights: Weights, pool: Sequences, one: Running, row: int) -> Iterator
         one.answering = time.perf_counter()
     try:
         token = ask.sampler.choose(pool.logits(row))
-    except ModelError as error:  # its grammar: the others go on
+    except ModelError as error:  # its grammar failed: the others continue
         yield Failed(error.message, error.hint)
         return
     if weights.ends(token):
@@ -169,7 +169,7 @@ def moved(weights: Weights, pool: Sequences, one: Running, row: int) -> Iterator
 
 
 def text_of(weights: Weights, token: int) -> str:
-    """A token's text, as loops are looked for in it."""
+    """A token's text, for the detection of loops."""
     return weights.piece(token).decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""A text continued as it stands: its echo, and the log-probabilities of its tokens and of new ones.
+"""Continues a plain text: its echo, and log-probabilities of its tokens and of new ones.
 
 Without either it is the loop of `loop`. Where tokens are scored, each comes as a piece of its own.
 """
@@ -32,10 +32,10 @@ def generate(
     """Prefill..., Piece..., one Done; with `echo` the first piece is the prompt.
 
     The token that ends the text has a score too, and no text: programs that score an answer as the
-    end of an echo leave the last token out, which is the one that was written behind it.
+    end of an echo leave the last token out, which is the one that was written after it.
 
-    `given`: the prompt came as tokens, so that a begin token in it is one of them; else it was put
-    there for the model, and is not part of the echo.
+    `given`: the prompt came as tokens, so that a begin token in it is one of them; otherwise
+    it was added for the model, and is not part of the echo.
     """
     if top is not None:
         ours = int(not given and prompt[0] == weights.begin())
@@ -120,7 +120,7 @@ def score_prompt(
 
 
 class Scorer:
-    """The text that tokens come to, with each token's log-probability and place."""
+    """The text of the tokens, with each token's log-probability and place."""
 
     def __init__(self, weights: Weights, top: int) -> None:
         self.weights, self.top = weights, top
@@ -130,7 +130,7 @@ class Scorer:
         self.begun = ""
 
     def take(self, token: int, logits: npt.NDArray[np.float32] | None) -> Scored:
-        """The next token, chosen at `logits`: [vocabulary]; None where nothing stands before it."""
+        """The next token, chosen at `logits`: [vocabulary]; None if nothing comes before it."""
         offset = self.length
         text = self.decoder.decode(self.weights.piece(token))
         self.waiting.append(text)
@@ -152,7 +152,7 @@ class Scorer:
             return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
 
     def fresh(self, last: bool = False) -> str:
-        """The text since this was last asked."""
+        """The text since the last call."""
         if last:
             self.waiting.append(self.decoder.decode(b"", True))
         text = "".join(self.waiting)

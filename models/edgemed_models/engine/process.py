@@ -1,4 +1,4 @@
-"""A worker process: started, asked by lines, heard by lines, ended; the last lines of its log."""
+"""Runs a worker process: starts it, exchanges lines with it, ends it, keeps the end of its log."""
 
 import os
 import signal

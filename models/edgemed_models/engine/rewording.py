@@ -1,14 +1,14 @@
-"""Whether a model has begun to say one thing again and again in other words: "The patient has a
-cough. The patient has coughs. The patient has asthma. ...".
+"""Detects that a model says the same thing again and again in other words.
 
-A text is a row of statements: its sentences and lines, and once more what stands between commas and
-"and". A statement says nothing new where at least half of it stands in one statement before it and
-nothing that differs, little words aside, stands in what the model read. So a list of the note's own
-drugs, one a line with the same words around it, goes on saying something.
+Such as "The patient has a cough. The patient has coughs. The patient has asthma. ...". A text is a
+sequence of statements: its sentences and lines, and also the parts between commas and "and". A
+statement says nothing new if at least half of it is in one statement before it, and what differs,
+little words aside, is not in what the model read. So a list of the note's own drugs, one a line
+with the same words around it, keeps saying something new.
 
 The signs (words, numbers, marks, ends of lines) of statements that say nothing new are counted up,
 those of others down. From `ENOUGH` signs in `TIMES` statements on, it is a loop. In the notes and
-sections of ACI-Bench and MTS-Dialog (training and validation parts), each held to its dialogue, the
+sections of ACI-Bench and MTS-Dialog (training and validation parts), each with its dialogue, the
 highest count is 16 (`python -m tests.bench.usable`).
 """
 
@@ -35,7 +35,7 @@ LITTLE = frozenset(
 
 
 class Statement(NamedTuple):
-    """Its words with how often each stands there, and those that can say something new."""
+    """A statement: its words with their counts, and those that can say something new."""
 
     words: Counter[str]
     telling: frozenset[str]
@@ -59,11 +59,11 @@ class Rewording:
         return any(found)
 
     def end(self) -> bool:
-        """Take what is left, as nothing more comes."""
+        """Take what is left: the answer has ended."""
         return self.add("\n")
 
     def _take(self, sign: str) -> bool:
-        """One sign. A sentence with news makes good what its clauses say again ("by mouth")."""
+        """One sign. A sentence with news outweighs what its clauses repeat ("by mouth")."""
         sentences, clauses = self.rows
         clauses.add(sign)
         if sentences.add(sign) == "news":
@@ -85,7 +85,7 @@ class Statements:
         self.reset()
 
     def reset(self) -> None:
-        """Count from nothing again."""
+        """Start counting from 0 again."""
         self.count = self.times = 0
 
     @property
@@ -101,7 +101,7 @@ class Statements:
             return ""
         statement = read_statement(self._signs)
         self._signs.clear()
-        if not statement.words:  # the number of a list's item goes with the item
+        if not statement.words:  # the number of a list item belongs to the item
             return ""
         length, self._length = self._length, 0
         news = not any(self._alike(statement, old) for old in self._before)
@@ -116,7 +116,7 @@ class Statements:
         return "news" if news else "nothing new"
 
     def _alike(self, statement: Statement, old: Statement) -> bool:
-        """Whether `statement` is `old` but for little words, forms of its words and inventions."""
+        """Whether `statement` is `old` except for little words, word forms and inventions."""
         longer = max(statement.words.total(), old.words.total())
         if (statement.words & old.words).total() < max(self._least, SHARED * longer):
             return False

@@ -1,4 +1,4 @@
-"""A KV cache in which several sequences grow side by side, each decode a token or more of each.
+"""A KV cache in which several sequences grow side by side, a token or more of each per decode.
 
 Raises LlamaFailure if a call fails. The cache is one pool: cells that several sequences share (the
 same beginning) are in it once, and a sequence that ends gives its own back.
@@ -73,7 +73,7 @@ class Sequences:
         return view(llama.llama_get_logits_ith(self.context, row), self.n_vocab, np.float32)
 
     def branch(self, sequence: int) -> None:
-        """Begin `sequence` with what the first one holds; nothing is read or copied."""
+        """Begin `sequence` with the cells of the first one; nothing is read or copied."""
         llama.llama_memory_seq_cp(self.memory, FIRST, sequence, -1, -1)
 
     def drop(self, sequence: int) -> None:

@@ -20,8 +20,8 @@ class EngineSettings:
     replaces the file's own. `flash` is llama.cpp's flash attention; "auto" lets llama.cpp choose.
     `vocab_only` loads no weights: such a model can only count tokens.
     `adapters` are GGUF files of LoRA adapters, each with its strength; `ready` of the client may
-    make them of other forms.
-    `sequences`: so many requests of `context` tokens each have room at the same time when many are
+    convert them from other forms.
+    `sequences`: how many requests of `context` tokens each fit at the same time when many are
     answered at once.
     `outputs`: rows of logits that one read of the model may give, at most a batch. A text of which
     every token is scored is read so many tokens at a time.

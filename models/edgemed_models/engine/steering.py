@@ -1,4 +1,4 @@
-"""Which user-defined tokens a message may contain: pieces of text, no marks that steer a dialogue.
+"""Which user-defined tokens a message may contain: pieces of text, not marks that steer a dialogue.
 
 A vocabulary may declare any token user-defined. Gemma does so for line ends, runs of spaces and
 HTML tags, and was trained to read them; many conversions do so for `<|im_start|>` and `[INST]`. A

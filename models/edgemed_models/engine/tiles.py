@@ -1,8 +1,8 @@
 """Whether the installed llama.cpp crashes in its code for AMX tiles on this processor.
 
 llama.cpp copies weights for the tiles that Xeons have from 2023 on. Older releases of GCC keep only
-the first 8 of the 64 bytes that set the tiles up (GCC's bug 114098), and reading a prompt ends the
-process with SIGSEGV (ggml-org/llama.cpp, issue 20824). Without the copy the tiles are not used.
+the first 8 of the 64 bytes that configure the tiles (GCC's bug 114098), and reading a prompt ends
+the process with SIGSEGV (ggml-org/llama.cpp, issue 20824). Without the copy the tiles are not used.
 """
 
 import re
@@ -34,9 +34,9 @@ def libraries() -> list[Path]:
 
 
 def crashes(library: Path) -> bool:
-    """Whether a library has the code for tiles, from a compiler that is not known to keep it whole.
+    """Whether a library has code for tiles, from a compiler that may have broken it.
 
-    A library made by clang names GCC as well, for the few lines that start it.
+    A library made by clang names GCC as well, for its few lines of start-up code.
     """
     data = library.read_bytes()
     if CODE not in data or CLANG in data:
@@ -46,7 +46,7 @@ def crashes(library: Path) -> bool:
 
 
 def keeps_all(major: int, minor: int) -> bool:
-    """Whether this release of GCC sets the tiles up whole."""
+    """Whether this release of GCC configures the tiles correctly."""
     if major >= FIRST_MENDED_SERIES:
         return True
     return major in MENDED and minor >= MENDED[major]

@@ -136,7 +136,7 @@ def serve(source: BinaryIO, out: BinaryIO) -> None:
             service.answer(message)
         except ModelError as error:
             service.tell(refusal(error))
-        except Exception as error:  # the outermost edge of this process
+        except Exception as error:  # the last handler of this process
             sys.stderr.write(where(error) + "\n")
             failure = ModelError(f"the engine failed: {where(error)}", "report this line")
             service.tell(refusal(failure))

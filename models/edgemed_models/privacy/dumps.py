@@ -1,4 +1,4 @@
-"""Stops a crash from writing the process's memory to the disk, on each system."""
+"""Prevents a crash from writing the process's memory to disk, on each system."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The clinical tasks: each writes a source text on a patient and, from the same facts, an answer.
+"""The clinical tasks: from the same facts each writes a text about a patient, and an answer.
 
 The models are trained on five kinds; no model sees the sixth, `HANDOFF`, before few-shot tuning.
 """

@@ -1,4 +1,4 @@
-"""Synthetic patients as facts: drawn from a seed, without text, and of no real person.
+"""Synthetic patients as facts: drawn from a seed, without text, and not of any real person.
 
 A patient is drawn for a split. Pairs such as drug and dose are held out by their checksum: a
 training patient has no held-out pair, a test patient has at least one.

@@ -1,6 +1,6 @@
-"""LoRA and DoRA: the trained low-rank matrices, and lengths of rows, beside the frozen ones.
+"""LoRA and DoRA: trained low-rank matrices, and row lengths, beside the frozen matrices.
 
-B starts at zero and the lengths as those of the frozen rows, so that training starts from the
+B starts at zero and the lengths at those of the frozen rows, so that training starts from the
 unchanged model.
 """
 
@@ -60,7 +60,7 @@ class Dora(Lora):
 
     @torch.no_grad()
     def shrinking(self) -> torch.Tensor:
-        """1 / |W + scale B A| of every row, from |W|^2, W A^T and A A^T: the sum never exists."""
+        """1 / |W + scale B A| of every row, from |W|^2, W A^T and A A^T: no sum is computed."""
         across = product(self.a, self.matrix).T  # W A^T
         inner = 2 * across + self.scale * self.b @ (self.a @ self.a.T)
         squares = self.squares + self.scale * (inner * self.b).sum(1)

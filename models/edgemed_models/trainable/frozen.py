@@ -2,7 +2,7 @@
 
 The whole matrix is never decoded at once: a decoded block of rows exists only during its product.
 The backward pass decodes it again, which costs little compared with the product itself. A graphics
-card has a memory of its own: where all matrices fit into it, they are decoded once and stay there.
+card has its own memory: if all matrices fit into it, they are decoded once and stay there.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ F32 = NDArray[np.float32]
 
 
 class Rows(Protocol):
-    """A matrix on the disk: `rows` rows of `length` weights."""
+    """A matrix on disk: `rows` rows of `length` weights."""
 
     @property
     def rows(self) -> int: ...
@@ -50,12 +50,12 @@ class Scratch:
 class Frozen:
     """A frozen matrix W[rows, length], decoded block by block as it is used."""
 
-    weight: torch.Tensor | None = None  # what is trained, where it is (see opened)
+    weight: torch.Tensor | None = None  # the trained matrix, if it is trained (see opened)
 
     def __init__(self, rows: Rows, scratch: Scratch, placing: Placing = PROCESSOR) -> None:
         self.source, self.scratch, self.placing = rows, scratch, placing
         self.rows, self.length = rows.rows, rows.length
-        self.once = False  # decode it at the first use, and keep it where it is needed
+        self.once = False  # decode it at the first use, and keep it on its device
         self._whole: torch.Tensor | None = None
 
     def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
@@ -81,7 +81,7 @@ class Frozen:
             yield first, self.block(first, min(at_once, self.rows - first))
 
     def block(self, first: int, count: int) -> torch.Tensor:
-        """Decoded rows where they are needed, in memory that the next call may overwrite."""
+        """Decoded rows on their device, in memory that the next call may overwrite."""
         out = self.scratch.room(count, self.length)
         self.source.read(first, out)
         return self.placing.placed(torch.from_numpy(out))

@@ -1,7 +1,7 @@
 """The loss over a large vocabulary, in slices of positions, so that all logits never exist at once.
 
-The gradient with respect to the hidden states is computed in the same pass, from the same logits,
-and that of the head where its weights are trained.
+The same pass computes from the same logits the gradient of the hidden states, and that of the head
+if its weights are trained.
 """
 
 from typing import Any, NamedTuple
@@ -55,7 +55,7 @@ class Gradient(NamedTuple):
         return cls(torch.zeros_like(h), torch.zeros_like(head) if trained else None)
 
     def add(self, h: torch.Tensor, share: torch.Tensor, matrix: Frozen, part: slice) -> None:
-        """What the positions `part` have in it: `share` is the gradient of their logits."""
+        """The part of the gradient from the positions `part`: `share` is that of their logits."""
         for first, block in matrix.blocks():
             columns = share[:, first : first + len(block)]
             self.states[part].addmm_(columns, block.to(h.dtype))

@@ -1,4 +1,4 @@
-"""All weights of a model as numbers that are trained, in float32, in place of frozen matrices.
+"""Makes all weights of a model trainable, in float32, instead of frozen matrices.
 
 Training all weights of a model takes 16 bytes of memory for each: the weight, its gradient and the
 optimizer's two means. It is for small models.
@@ -30,7 +30,7 @@ class Opened(Frozen):
 
 
 def open_weights(model: Transformer) -> dict[str, nn.Parameter]:
-    """Make every weight of `model` one that is trained: matrices, norms, biases, by GGUF name.
+    """Make every weight of `model` trainable: matrices, norms, biases, by GGUF name.
 
     A head that is the embedding stays the embedding: its gradient is the sum of both uses.
     """
@@ -53,7 +53,7 @@ def open_weights(model: Transformer) -> dict[str, nn.Parameter]:
 
 
 def trained(module: nn.Module, name: str) -> nn.Parameter:
-    """Make a vector of `module`, fixed so far, one that is trained."""
+    """Make a fixed vector of `module` trainable."""
     parameter = nn.Parameter(module.get_buffer(name).clone())
     delattr(module, name)
     module.register_parameter(name, parameter)

@@ -1,4 +1,4 @@
-"""Where a model is computed, and in which numbers."""
+"""The device and the number type in which a model is computed."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """Products are computed on `device` in `dtype`. Sums of losses, what norms divide by, adapters
+    """Products are computed on `device` in `dtype`. Sums of losses, the divisors of norms, adapters
     and their optimizer stay in float32."""
 
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
 
     def placed(self, numbers: torch.Tensor) -> torch.Tensor:
-        """`numbers` there, in its own form."""
+        """`numbers` on the device, in their own type."""
         return numbers.to(self.device, self.dtype)
 
 

@@ -1,7 +1,7 @@
 """Paths of several parts beside one frozen matrix, as MedCare trains them (arXiv 2406.17484).
 
-Which parts count in a product is set from outside: what is trained together is judged and written
-apart. `thin(parts)` gives parts as one pair of thin matrices, for an ordinary adapter.
+The caller sets which parts are used in a product: parts that are trained together are evaluated and
+written separately. `thin(parts)` gives parts as one pair of thin matrices, for an ordinary adapter.
 """
 
 import math
@@ -36,7 +36,7 @@ class Routed(nn.Module):
     Parts: `shared`, the path B A of rank 2 R that every token takes; `routed`, the experts of rank
     R; `mean`, these with the same weights `mean` f32[EXPERTS] for every token. The experts' A lie
     one below the other in a[EXPERTS R, length], their B side by side in b[rows, EXPERTS R]. All are
-    multiplied: the thin matrices cost little beside the frozen one.
+    multiplied: the thin matrices cost little compared with the frozen one.
     """
 
     mean: torch.Tensor
@@ -73,24 +73,24 @@ class Routed(nn.Module):
         return y
 
     def weights(self, x: torch.Tensor) -> torch.Tensor:
-        """What every expert counts for every token, [..., EXPERTS]."""
+        """The weight of every expert for every token, [..., EXPERTS]."""
         found = gated(functional.linear(x.to(self.gate.dtype), self.gate, self.bias))
         if self.tally is not None:
             self.tally += found.detach().double().reshape(-1, EXPERTS).sum(0)
         return found.to(x.dtype)
 
     def begin_tally(self) -> None:
-        """Count the experts' weights from now on."""
+        """Add up the experts' weights from now on."""
         self.tally = torch.zeros(EXPERTS, dtype=torch.float64, device=self.a.device)
 
     def end_tally(self) -> None:
-        """Set `mean` to what was counted since `begin_tally`."""
+        """Set `mean` to the mean weights since `begin_tally`."""
         if self.tally is not None:
             self.mean = (self.tally / self.tally.sum()).float()
         self.tally = None
 
     def thin(self, parts: Parts) -> Thin:
-        """`shared`, `mean` or both; what is routed by token has no such form."""
+        """`shared`, `mean` or both; experts routed by token have no such form."""
         rank = len(self.a) // EXPERTS
         found = {
             "shared": (self.shared.a, self.shared.b),

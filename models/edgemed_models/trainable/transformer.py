@@ -1,10 +1,10 @@
 """A llama, qwen2 or qwen3 whose matrices are frozen and decoded on the fly.
 
 Sequences are packed one after the other: x[tokens, width], with their lengths. No sequence sees
-another. What all of them begin with may stand once before the first: every sequence goes on from
-it, and it is computed once. Every block is computed again in the backward pass (gradient
-checkpointing), so that activations of one block at a time are held; with `keep` those of all
-blocks are held and none is computed again, which takes two thirds of the time.
+another. A beginning that all of them share may be put once before the first: every sequence
+continues from it, and it is computed once. Every block is computed again in the backward pass
+(gradient checkpointing), so that activations of one block at a time are held; with `keep` those of
+all blocks are held and none is computed again, which takes two thirds of the time.
 """
 
 from collections.abc import Callable, Sequence
@@ -109,7 +109,7 @@ class Tensors:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Where sequences lie: `shared` tokens that all begin with, then the rest of each."""
+    """The layout of packed sequences: `shared` tokens that begin all, then the rest of each."""
 
     lengths: tuple[int, ...]
     shared: int = 0
@@ -235,7 +235,7 @@ class Transformer(nn.Module):
         return found
 
     def decode_once(self) -> None:
-        """Keep every matrix where it is computed with, from its first use on."""
+        """Keep every decoded matrix on its device from its first use on."""
         for matrix in self.matrices():
             matrix.once = True
 

@@ -8,7 +8,7 @@
 
 Sixteen blocks of 256 are searched in parallel, one sub-block after the other; then their 6-bit
 scales are chosen, and the codes are written block by block from the source. If a scale is beyond
-the range of halves (weights beyond about 6e7), d or dmin is infinite.
+the range of float16 (weights beyond about 6e7), d or dmin is infinite.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Encoders of the types without blocks.
 
 Contract of every kernel here: src f32[rows, n] (read-only), dst u8[rows, row bytes] (little
-endian); nothing is checked. Numbers beyond the range of halves become infinite.
+endian); nothing is checked. Numbers beyond the range of float16 become infinite.
 """
 
 import numpy as np

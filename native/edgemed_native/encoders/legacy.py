@@ -6,7 +6,7 @@
     Q5_1   d | m | fifths | q[16]  weight = d q + m        of weight i
 
 First the codes that ggml's reference would give are computed; d (and m) is fitted to them by least
-squares and rounded to halves; then the codes are computed again with these. Sixteen blocks are
+squares and rounded to float16; then the codes are computed again with these. Sixteen blocks are
 fitted in parallel, then written one by one from the source.
 """
 

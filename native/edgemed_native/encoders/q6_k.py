@@ -10,7 +10,7 @@ For the 32 weights l of each quarter A, B, C, D of half a block:
     lower[l] = A | C << 4    lower[32 + l] = B | D << 4    upper[l] = A | B << 2 | C << 4 | D << 6
 
 Sixteen blocks of 256 are searched in parallel, then written one by one from the source. If a scale
-is beyond the range of halves (weights beyond about 2.6e8), d is infinite.
+is beyond the range of float16 (weights beyond about 2.6e8), d is infinite.
 """
 
 import numpy as np

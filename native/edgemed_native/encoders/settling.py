@@ -1,4 +1,4 @@
-"""Rounds scales and minima of a K-quant's sub-blocks to whole multiples of two halves, d and dmin.
+"""Rounds scales and minima of a K-quant's sub-blocks to whole multiples of d and dmin (float16).
 
 `settle` takes the result of `affine_search` for every sub-block of sixteen blocks, a row of floats
 each, and replaces it with the numbers that give the codes. Knows no bit layout.

@@ -78,15 +78,15 @@ def test_the_rules_before_all_notes_count_as_asked() -> None:
 
 @pytest.mark.parametrize("draft", ["", "---", "...", "- - -\n- - -\n", "•\n•\n", "12 34"])
 def test_a_draft_without_words_says_so(draft: str) -> None:
-    assert review(NOTE, draft).unusable == ("holds no words",)
+    assert review(NOTE, draft).unusable == ("has no words",)
 
 
 @pytest.mark.parametrize(
     "draft", ["asdf jkl qwer", "Asdf; jkl. QWER uiop", "sdkfjh skdjfh wkejrh", "aspirin xcvb hjkl"]
 )
 def test_keys_hit_at_random_make_no_words(draft: str) -> None:
-    assert review(NOTE, draft).unusable == ("holds no words",)
-    assert "holds no words" not in review(f"{NOTE} {draft}", draft).unusable
+    assert review(NOTE, draft).unusable == ("has no words",)
+    assert "has no words" not in review(f"{NOTE} {draft}", draft).unusable
 
 
 @pytest.mark.parametrize(

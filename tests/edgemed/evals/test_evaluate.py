@@ -178,7 +178,7 @@ def test_a_file_of_other_questions_data_or_models_is_refused(
     changed = replace(MEDQA, table={**MEDQA.table, "prompts": {}})
     with pytest.raises(Refused, match="different questions"):
         evaluate(model, changed, questions, out)
-    with pytest.raises(Refused, match="other rows of the same keys"):
+    with pytest.raises(Refused, match="other rows with the same keys"):
         evaluate(model, MEDQA, [replace(questions[0], fields={"question": "?"})], out)
     out.write_text("{}\n")
     with pytest.raises(Refused, match="does not hold results"):

@@ -138,7 +138,7 @@ def test_an_output_that_came_in_between_is_not_replaced_and_no_task_is_lost(
     assert make(model=Stopped(script, at=6)) == 130
     (tmp_path / "t.jsonl").write_text("mine")
     assert make("--resume") == 3
-    assert "holds something else" in capsys.readouterr().err
+    assert "exists already with other content" in capsys.readouterr().err
     (tmp_path / "t.jsonl").unlink()
     assert make("--resume") == 0
 

@@ -72,7 +72,7 @@ def test_what_cannot_run_is_not_kept(
 ) -> None:
     nothing = adapter(path_of("instruct"), tmp_path / "nothing.gguf", 0.0)
     said = {
-        str(nothing): "with the adapter nothing.gguf the model computes what it does without it",
+        str(nothing): "the adapter nothing.gguf does not change what the model computes",
         str(tmp_path / "gone.gguf"): "gone.gguf",
         str(path_of("clinical")): "is not a LoRA adapter",
     }

@@ -72,7 +72,7 @@ def test_a_run_waits_until_the_reason_is_gone(clock: list[float]) -> None:
     assert rest(lambda: saved.append(clock[0])) == 0.0  # too soon to ask again
     clock[0] += 10.0
     assert rest(lambda: saved.append(clock[0])) == 60.0 and saved == [111.0]
-    assert said[1:] == ["paused: the machine is on battery", "goes on after 1 min"]
+    assert said[1:] == ["paused: the machine is on battery", "continues after 1 min"]
     assert next(told, None) is None
 
 
@@ -80,7 +80,7 @@ def test_it_says_what_this_machine_does_not_tell(clock: list[float]) -> None:
     said: list[str] = []
     Overnight(NEEDED, said.append, lambda: QUIET)
     Overnight(NEEDED, said.append, lambda: Signs(None, None, 0.0, 10**9))
-    assert "tells nothing" not in said[0] and "nothing of its power or heat" in said[1]
+    assert "report" not in said[0] and "not report its power source or heat" in said[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nice is POSIX")
@@ -113,6 +113,6 @@ def test_a_run_on_battery_is_saved_waits_and_ends_as_any_other(
     assert adapt(examples, "a.gguf", *words, "--overnight") == 0
     said = capsys.readouterr().err
     assert saved == [True] and "paused: the machine is on battery" in said
-    assert "this machine tells nothing of heat" in said
+    assert "this machine does not report heat" in said
     plain, paused = (examples.with_name(n).read_bytes() for n in ("plain.gguf", "a.gguf"))
     assert plain == paused

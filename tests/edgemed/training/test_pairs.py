@@ -50,7 +50,7 @@ def test_a_windows_note_is_read_as_summarize_reads_it(folder: Path) -> None:
     "change, says",
     [
         (lambda f: (f / "p1.summary.txt").unlink(), "notes without a summary: p1.note.txt"),
-        (lambda f: (f / "p2.note.txt").unlink(), "summaries without note: p2.summary.txt"),
+        (lambda f: (f / "p2.note.txt").unlink(), "summaries without a note: p2.summary.txt"),
         (lambda f: (f / "readme.md").write_text("x"), "neither notes nor summaries: readme.md"),
         (lambda f: (f / "more").mkdir(), "neither notes nor summaries: more"),
         (

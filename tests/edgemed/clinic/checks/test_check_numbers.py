@@ -188,8 +188,8 @@ def test_the_numbers_of_two_pairs_are_not_one_pair() -> None:
     assert flags(source, "BP 120/70 and 148/86.") == []
     crossed = flags(source, "BP 148/70.")
     assert {f.reason for f in crossed} == {
-        "148 is in another pair in the note",
-        "70 is in another pair in the note",
+        "148 is paired with another number in the note",
+        "70 is paired with another number in the note",
     }
     assert len(flags("BP 120/80.", "BP 80/120.")) == 2
 

@@ -81,7 +81,7 @@ def test_each_difference_is_found_by_its_own_check(check, a, tmp_path):
 LAYOUTS = {
     "fused q, k and v": {"blk.0.attn_qkv.weight": (768, 256), "blk.0.attn_q.weight": None},
     "a head of its own": {"output.weight": (len(TOKENS), 256)},
-    "blocks that predict further tokens": {"blk.1.nextn.eh_proj.weight": (256, 512)},
+    "multi-token prediction blocks": {"blk.1.nextn.eh_proj.weight": (256, 512)},
     "has no tensor blk.0.attn_q.bias": {"blk.0.attn_q.bias": (256,)},
 }
 
