@@ -28,8 +28,8 @@ from textual.widgets import Input
 
 from docs.gallery import SCREENS, SIZES, THEMES, file_of
 from docs.terminal_svg import svg
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.logs.audit import LogFiles

@@ -274,8 +274,8 @@ def summarize(
     from edgemed_models.answer import collect
 
     from edgemed.clinic.note import parse, read_note, refuse_unusable
-    from edgemed.clinic.summarize import prompt_of, request_fitting, write
-    from edgemed.clinic.template import load_template, readable
+    from edgemed.clinic.summarizing.summarize import prompt_of, request_fitting, write
+    from edgemed.clinic.summarizing.template import load_template, readable
     from edgemed.local_models.beside import kept_adapter
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading
@@ -314,7 +314,7 @@ def review(note: str, draft: str) -> "Review":
     >>> [flag.check for claim in found.claims for flag in claim.flags]
     ['dose']
     """
-    from edgemed.clinic.checks.review import review as reviewed
+    from edgemed.clinic.reviewing.review import review as reviewed
 
     return reviewed(note, draft)
 

@@ -164,7 +164,7 @@ def compare(task: InstructionTask, answer: str) -> Compared:
     they do not know, or where the answer states nothing, they compare nothing."""
     if not task.input:
         return NOT_COMPARED
-    from edgemed.clinic.checks.review import review
+    from edgemed.clinic.reviewing.review import review
 
     labels = {claim.label for claim in review(task.input, answer).claims}
     if "contradicted" in labels:

@@ -20,10 +20,10 @@ from edgemed_models.answer import collect
 from edgemed_models.base import Event, Model, Piece
 
 from edgemed.clinic import samples
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import prompt_of, request_of, write
-from edgemed.clinic.template import Template, list_templates, readable
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
+from edgemed.clinic.summarizing.template import Template, list_templates, readable
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options, load_model
 

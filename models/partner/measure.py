@@ -20,9 +20,9 @@ from typing import Any
 from edgemed_models.answer import collect
 from edgemed_models.base import Model
 
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Review
-from edgemed.clinic.summarize import prompt_of, request_of, write
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
 from edgemed.local_models.loading import Options, load_model
 from models.partner.rows import Row, read_rows
 

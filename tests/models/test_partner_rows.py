@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic.template import load_template, messages
+from edgemed.clinic.summarizing.template import load_template, messages
 from edgemed.errors import EdgemedError
 from edgemed.training.examples import read_examples
 from models.partner.examples import choose, line, write

@@ -12,7 +12,7 @@ from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.widgets.review_pane import ReviewPane
 from textual.pilot import Pilot
 
-from edgemed.clinic.session import Stage, stage
+from edgemed.clinic.case.session import Stage, stage
 from tests.tui.scripted import app
 
 KEYS = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus"}

@@ -8,7 +8,7 @@ from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.widgets.status import Notice
 from textual.widgets import Input
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from tests.tui.driving import case_of, drafted, press
 from tests.tui.scripted import DRAFT
 

@@ -14,7 +14,7 @@ from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 from tests.tui.driving import case_of, panes_of, press, until
 from tests.tui.scripted import NOTE, app, pieces
 

@@ -17,8 +17,8 @@ from edgemed_tui import plain
 from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.services import Services
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
 from edgemed.clinic.findings import Review
 from edgemed.errors import UsageError
 from edgemed.logs import audit, database, seals

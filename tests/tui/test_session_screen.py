@@ -27,11 +27,11 @@ from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.clinic.checks.review import review as real_review
-from edgemed.clinic.document import Origin
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.document import Origin
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.reviewing.review import review as real_review
 from edgemed.clinic.vital.shown import NO_DIFFERENCE
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes

@@ -17,7 +17,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed.clinic.case import Case
+from edgemed.clinic.case.case import Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter

@@ -8,7 +8,8 @@ from pathlib import Path
 from edgemed_models.base import Model
 
 from edgemed.adapters.naming import Use, use_of
-from edgemed.clinic import samples, sessions
+from edgemed.clinic import samples
+from edgemed.clinic.case import sessions
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import (

@@ -15,10 +15,10 @@ from edgemed_models.base import Event, Failed, Model, ModelError, Piece, Prefill
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from edgemed.clinic.drafting import Draft
+from edgemed.clinic.case.drafting import Draft
 from edgemed.clinic.note import Note
-from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.summarize import request_for, write
+from edgemed.clinic.summarizing.readahead import read_ahead
+from edgemed.clinic.summarizing.summarize import request_for, write
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from edgemed_models.base import Model
 
-from edgemed.clinic.checks.review import review
-from edgemed.clinic.document import Origin
-from edgemed.clinic.drafting import field_settings
+from edgemed.clinic.case.document import Origin
+from edgemed.clinic.case.drafting import field_settings
 from edgemed.clinic.findings import Review
-from edgemed.clinic.template import Template
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.template import Template
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.logs.audit import LogFiles, now
 from edgemed.machine.check import Check

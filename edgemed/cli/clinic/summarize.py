@@ -33,9 +33,16 @@ from edgemed.cli.terminal.stream import (
     follow,
 )
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
-from edgemed.clinic.parts import Part, divide, stated, summarize_parts
-from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
-from edgemed.clinic.template import Template, fill, load_template
+from edgemed.clinic.summarizing.parts import Part, divide, stated, summarize_parts
+from edgemed.clinic.summarizing.summarize import (
+    Prompt,
+    budget,
+    prompt_of,
+    refusal,
+    request_of,
+    write,
+)
+from edgemed.clinic.summarizing.template import Template, fill, load_template
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (

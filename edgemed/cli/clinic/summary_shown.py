@@ -10,11 +10,11 @@ from edgemed_models.engine.client import LlamaModel
 
 from edgemed.amounts import amount
 from edgemed.cli.terminal.asking import one_line
-from edgemed.clinic.counting import all_of, counted, flags_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template
-from edgemed.clinic.usable import above
+from edgemed.clinic.reviewing.counting import all_of, counted, flags_of
+from edgemed.clinic.reviewing.usable import above
+from edgemed.clinic.summarizing.template import Template
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import data, print_json, shown_hint
 from edgemed.cli.terminal.tables import show
-from edgemed.clinic.template import (
+from edgemed.clinic.summarizing.template import (
     BrokenTemplate,
     Template,
     find_templates,

@@ -21,7 +21,7 @@ from edgemed.local_models.loading import translated
 from edgemed.printable import printable
 
 if TYPE_CHECKING:  # loads the checks, which a draft need not wait for
-    from edgemed.clinic.checks.second_look import Revision, Version
+    from edgemed.clinic.reviewing.second_look import Revision, Version
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Asked:
 
 def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
     """Where in the note the model finds what the checks do not."""
-    from edgemed.clinic.checks.second_look import look
+    from edgemed.clinic.reviewing.second_look import look
 
     with what_can_be_had("second look"):
         for looked in look(model, note, draft):
@@ -43,7 +43,7 @@ def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
 
 def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
     """Flagged sentences, rewritten by the model, which is told the reasons."""
-    from edgemed.clinic.checks.second_look import revise
+    from edgemed.clinic.reviewing.second_look import revise
 
     with what_can_be_had("revision"):
         for revision in revise(model, note, draft):

@@ -166,3 +166,9 @@ def is_named_by_ending(word: str) -> bool:
         and word.endswith(tuple(words_of("endings.txt")))
         and word not in words_of("ordinary.txt")
     )
+
+
+@cache
+def measurements() -> frozenset[str]:
+    """Names of what is measured and is nothing that is done."""
+    return frozenset(lines("measurements.txt"))

@@ -19,9 +19,9 @@ from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
-from edgemed.clinic.drafting import Draft
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.drafting import Draft
 from edgemed.clinic.findings import Omission
 from tests.tui.both_ways.verbs import PASSPHRASE, Way
 from tests.tui.driving import case_of, panes_of, press

@@ -1,7 +1,7 @@
 """The same steps from note to signature, line by line: for screen readers and simple terminals.
 
 No boxes, no colours, no cursor movement: one question, some lines of answer. Every rule is in
-`edgemed.clinic.case`, as for the screen.
+`edgemed.clinic.case.case`, as for the screen.
 """
 
 import sys
@@ -11,7 +11,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NamedTuple
 
-from edgemed.clinic.kept import Unsaved
+from edgemed.clinic.case.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui import clipboard, hangup
 from edgemed_tui.crash import place_of

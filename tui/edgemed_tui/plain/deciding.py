@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from edgemed.amounts import amount
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.verdict import verdict
 from edgemed.clinic.findings import Omission, Review
-from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals

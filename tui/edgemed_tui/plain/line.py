@@ -10,8 +10,8 @@ from types import FrameType
 
 from edgemed_models.base import Model
 
-from edgemed.clinic.case import Case, NotLogged
-from edgemed.clinic.session import Session
+from edgemed.clinic.case.case import Case, NotLogged
+from edgemed.clinic.case.session import Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed_tui import settings as stored
 from edgemed_tui.literal import one_line

@@ -1,7 +1,7 @@
 """What a clinician decides about a case: asked for here, carried out by the case.
 
 Dismiss, sign, export, copy, save, keep a seal: each asks what it needs to know, calls the case,
-and says how it went. The rules are in `edgemed.clinic.case`.
+and says how it went. The rules are in `edgemed.clinic.case.case`.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from textual.content import Content
 
 from edgemed.amounts import amount
-from edgemed.clinic import export, sessions
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
-from edgemed.clinic.counting import counted
-from edgemed.clinic.document import minute
+from edgemed.clinic.case import export, sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.document import minute
+from edgemed.clinic.case.kept import AtStake, Unsaved
+from edgemed.clinic.case.session import Finding, Session
 from edgemed.clinic.findings import Omission
-from edgemed.clinic.kept import AtStake, Unsaved
-from edgemed.clinic.session import Finding, Session
+from edgemed.clinic.reviewing.counting import counted
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals
 from edgemed_tui.clipboard import COPYING

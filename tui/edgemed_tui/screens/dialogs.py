@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
-from edgemed.clinic import sessions
-from edgemed.clinic.session import OTHER
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.session import OTHER
 from edgemed.errors import Refused
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.behind import Over

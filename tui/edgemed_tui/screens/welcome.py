@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList
 
-from edgemed.clinic.session import DEMONSTRATION
+from edgemed.clinic.case.session import DEMONSTRATION
 from edgemed.errors import EdgemedError
 from edgemed.machine.check import Check
 from edgemed_tui.crash import place_of

@@ -1,0 +1,60 @@
+"""A draft of a case: by which template it is written, how it ended, and the text that is read."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from edgemed_models.answer import Answer
+
+from edgemed.clinic.case.session import Session, added_to
+from edgemed.clinic.summarizing.template import Template, fill, load_template, readable
+from edgemed.errors import EdgemedError
+
+FIELD = "field "
+"""What stands before a template's field in a draft's settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A draft that is being written; compared by identity."""
+
+    template: Template
+
+
+class Ended(NamedTuple):
+    """How a draft ended, and what the user must be told about it.
+
+    "draft": it stands; "earlier text": it broke off, and what was there stays; "nothing": no word
+    was written; "another case": it belongs to a case that was left meanwhile.
+    """
+
+    became: Literal["draft", "earlier text", "nothing", "another case"]
+    faults: tuple[EdgemedError, ...] = ()
+
+
+def as_lines(template: Template, answer: Answer) -> tuple[str, tuple[EdgemedError, ...]]:
+    """The draft as it is read, and why it stays as the model wrote it where it does."""
+    if not answer.complete:
+        return answer.text, ()
+    try:
+        return readable(template, answer.text), ()
+    except EdgemedError as error:
+        return answer.text, (error,)
+
+
+def field_settings(template: Template) -> dict[str, str]:
+    """What a draft's record says of the template's fields."""
+    return {f"{FIELD}{name}": value for name, value in template.values.items()}
+
+
+def template_of(session: Session) -> Template | None:
+    """The template of the open draft, or of the text that the open addendum adds to, with its
+    fields as they were; None where a clinician wrote it, or where it cannot be had any more."""
+    base = added_to(session)
+    origin = session.origin or (base.origin if base else None)
+    if origin is None:
+        return None
+    given = {name.removeprefix(FIELD): v for name, v in origin.settings if name.startswith(FIELD)}
+    with suppress(EdgemedError):
+        return fill(load_template(origin.template), given)
+    return None
