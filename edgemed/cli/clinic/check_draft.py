@@ -14,7 +14,7 @@ from edgemed.cli.options.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.terminal.printing import print_json
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span, Vital
 from edgemed.clinic.note import decode, read_note, read_piped
-from edgemed.clinic.reading.addressed import told
+from edgemed.clinic.reading.addressed_shown import told
 from edgemed.clinic.reviewing.counting import all_of, counted
 from edgemed.clinic.reviewing.ranking import first_then_rest
 from edgemed.clinic.reviewing.review import review

@@ -32,7 +32,7 @@ def tell_about(note: Note) -> None:
 def tell_addressed(checked: Review | None, note: Note) -> None:
     """Places in the note that speak to the model, on stderr: where they are, not what they say."""
     if checked is not None and checked.addressed:
-        from edgemed.clinic.reading.addressed import told
+        from edgemed.clinic.reading.addressed_shown import told
 
         for words in told(note.text, checked.addressed):
             print(f"note: {words}; check whether it belongs there", file=sys.stderr)

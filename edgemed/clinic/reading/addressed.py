@@ -6,18 +6,15 @@ What gives such text away is a list (`lists/addressed.tsv`). Text is found and n
 removed: whether it belongs to the note is for the clinician to say.
 """
 
-import base64
-import binascii
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from edgemed.clinic.findings import SAYS, Addressed, Kind, Span
+from edgemed.clinic.findings import Addressed, Kind, Span
 from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading.hidden import hidden
 from edgemed.clinic.reading.plain_letters import plain, readings
 
 ENOUGH = 2  # weight from which a sentence is marked
@@ -51,18 +48,6 @@ BEGUN = re.compile(
 
 ENDING = re.compile(r"\b(?:end|note|begin|close|finish|start)|</", re.IGNORECASE)
 
-CODE = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
-HEX = re.compile(r"(?<!\w)(?:[0-9A-Fa-f]{2}[ :]?){12,}(?!\w)")
-PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[\w .]?){6,}")
-UNSEEN = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{3,}")  # tags; flags of regions use them
-# Letters that the checks do not read: a sentence of them, not a name.
-UNREAD = re.compile(
-    "[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f]"
-    "(?:[\\s,.!?-]*[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u0300-\u036f]){23,}"
-    "|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af](?:[\\s，。、]*[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]){9,}"
-)
-MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0400-\u04ff])[A-Za-z\u0400-\u04ff]{4,}")
-
 
 class AddressedCue(NamedTuple):
     """One row of the list: what kind of text it gives away, how surely, and how."""
@@ -89,28 +74,8 @@ def addressed(text: str) -> tuple[Addressed, ...]:
     Time is linear in the length of `text`.
     """
     lines = [Span(m.start(), m.end()) for m in LINE.finditer(text) if m.end() > m.start()]
-    found = [*_instructions(text, lines), *_ends(text, lines), *_hidden(text)]
+    found = [*_instructions(text, lines), *_ends(text, lines), *hidden(text)]
     return tuple(_merged(text, found))
-
-
-def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
-    """The lines of `text` (from 1, as `splitlines` counts) that hold a place, with its kind."""
-    starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
-    marked: dict[int, Kind] = {}
-    for place in places:
-        first, last = bisect_right(starts, place.span.start), bisect_left(starts, place.span.end)
-        for line in range(first, max(first, last) + 1):
-            marked.setdefault(line, place.kind)
-    return marked
-
-
-def told(text: str, places: Iterable[Addressed]) -> Iterator[str]:
-    """Each place in words, none of them of the text: lines, characters, what it does."""
-    for place in places:
-        lines = list(marked_lines(text, [place]))
-        which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
-        start, end = place.span
-        yield f"{which} (characters {start} to {end}): text that {SAYS[place.kind]}"
 
 
 def _merged(text: str, found: list[Addressed]) -> Iterator[Addressed]:
@@ -286,37 +251,6 @@ def _end_in(seen: str) -> Kind | None:
     if CLOSED.match(seen):
         return "closed"
     return "end" if ENDED.match(seen) else None
-
-
-def _hidden(text: str) -> Iterator[Addressed]:
-    """Coded text that reads as words, and letters that are not what they look like."""
-    for pattern, decode in ((CODE, _of_base64), (HEX, _of_hex), (PERCENT, unquote)):
-        for match in pattern.finditer(text):
-            if _is_prose(decode(match[0])):
-                yield Addressed(Span(*match.span()), "code")
-    if text.isascii():
-        return
-    for pattern in (UNSEEN, UNREAD, MIXED):
-        yield from (Addressed(Span(*m.span()), "letters") for m in pattern.finditer(text))
-
-
-def _of_base64(blob: str) -> str:
-    try:
-        data = base64.b64decode(blob + "=" * (-len(blob) % 4), validate=True)
-    except (ValueError, binascii.Error):
-        return ""
-    return data.decode("utf-8", "replace")
-
-
-def _of_hex(blob: str) -> str:
-    digits = re.sub(r"[ :]", "", blob)
-    return bytes.fromhex(digits).decode("utf-8", "replace") if len(digits) % 2 == 0 else ""
-
-
-def _is_prose(decoded: str) -> bool:
-    """Whether what a code stands for can be read: nearly all letters and spaces."""
-    plain_characters = sum(c.isalpha() or c in " .,:;'!?\n" for c in decoded)
-    return len(decoded) >= 12 and plain_characters >= 0.9 * len(decoded) and decoded.isprintable()
 
 
 @cache

@@ -18,8 +18,8 @@ from edgemed.clinic.checks.quantities.numbers import is_held
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
+from edgemed.clinic.reading.frequencies import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem

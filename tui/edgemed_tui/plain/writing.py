@@ -12,7 +12,8 @@ from edgemed.clinic.case.kept import AtStake
 from edgemed.clinic.case.verdict import verdict
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
-from edgemed.clinic.reading.addressed import addressed, marked_lines, told
+from edgemed.clinic.reading.addressed import addressed
+from edgemed.clinic.reading.addressed_shown import marked_lines, told
 from edgemed.clinic.reviewing.counting import counted
 from edgemed.clinic.summarizing.summarize import request_for, write
 from edgemed.clinic.summarizing.template import fill, read_templates

@@ -9,7 +9,7 @@ from edgemed.clinic.checks.assertions.people import same_person
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.allergens import is_avoided
-from edgemed.clinic.reading.regimens import rates
+from edgemed.clinic.reading.frequencies import rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.reading.source import Source

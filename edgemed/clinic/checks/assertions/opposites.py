@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edgemed.clinic.checks.assertions.attributes import SAYS
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import rows_of
-from edgemed.clinic.reading.dialogue import is_question
+from edgemed.clinic.reading.questions import is_question
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 

@@ -11,9 +11,10 @@ from functools import cache
 
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of
+from edgemed.clinic.reading.named import parts_in
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import parts_of
-from edgemed.clinic.reading.source import Source, parts_in
+from edgemed.clinic.reading.source import Source
 
 ONE = {"cervical spine": ("neck",), "thoracic spine": ("back",), "neck": ("cervical spine",)}
 """Parts that two names may mean."""

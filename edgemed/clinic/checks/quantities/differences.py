@@ -3,9 +3,10 @@
 import re
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.reading.quantities import Quantity, base
+from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.reading.units import base
 
 CHANGED = {
     "mass": re.compile(r"\b(?:weight|lost|loss|losing|gain\w*|pounds?|lbs?|kg|kilos?)\b", re.I),

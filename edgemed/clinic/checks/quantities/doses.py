@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from edgemed.clinic.checks.quantities.numbers import COUNTED, equal, is_counted_out
 from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.frequencies import rates
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import may_be_dose, rates
+from edgemed.clinic.reading.regimens import may_be_dose
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.checks.quantities.regimens import CLOSE
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.reading.regimens import AS_NEEDED, Detail, is_clock, rates
+from edgemed.clinic.reading.frequencies import AS_NEEDED, Detail, is_clock, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 

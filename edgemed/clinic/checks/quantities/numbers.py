@@ -12,10 +12,11 @@ from edgemed.clinic.checks.quantities.differences import is_difference
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.dates import agree
-from edgemed.clinic.reading.quantities import Quantity, base, same
-from edgemed.clinic.reading.regimens import rates
+from edgemed.clinic.reading.frequencies import rates
+from edgemed.clinic.reading.quantities import Quantity, same
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.reading.units import base
 
 MEASURED = {  # what a drug or a laboratory is measured in: an error here is major
     "mass", "volume", "pressure", "percent", "units", "equivalents", "amount",

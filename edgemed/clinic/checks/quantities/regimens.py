@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from edgemed.clinic.checks.quantities.numbers import equal, is_counted_out
 from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.reading.frequencies import ALWAYS, AS_NEEDED, Detail
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import ALWAYS, AS_NEEDED, Detail, Regimen, regimens
+from edgemed.clinic.reading.regimens import Regimen, regimens
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 

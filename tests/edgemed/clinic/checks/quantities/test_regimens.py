@@ -3,7 +3,8 @@
 import pytest
 
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.reading.regimens import AS_NEEDED, regimens
+from edgemed.clinic.reading.frequencies import AS_NEEDED
+from edgemed.clinic.reading.regimens import regimens
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.reviewing.review import review
 
