@@ -30,7 +30,7 @@ from docs.gallery import SCREENS, SIZES, THEMES, file_of
 from docs.terminal_svg import svg
 from edgemed.clinic.case import session as steps
 from edgemed.clinic.case import sessions
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.logs.audit import LogFiles
 from edgemed.machine.check import Check
@@ -106,7 +106,7 @@ async def at_home() -> AsyncIterator[Path]:
     os.chdir(notes)
     try:
         for name in PARENTS:
-            library.add(path_of(name), name, False, lambda nbytes: None)
+            adding.add(path_of(name), name, False, lambda nbytes: None)
         yield home
     finally:
         os.chdir(here)

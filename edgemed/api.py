@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from edgemed.merging.parents.compatibility import CheckResult
     from edgemed.merging.recipe.recipe import Recipe
     from edgemed.merging.report.folded import Folded
-    from edgemed.merging.run.run import OnProgress, Result
+    from edgemed.merging.run.progress import OnProgress
+    from edgemed.merging.run.run import Result
 
 File = str | Path
 TENTHS = tuple(n / 10 for n in range(11))
@@ -120,7 +121,8 @@ def fold(
     from edgemed.merging.recipe.folding import folding
     from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.report.folded import measure_fold, summary
-    from edgemed.merging.run.run import Meter, compile_kernels, run_plan
+    from edgemed.merging.run.progress import Meter
+    from edgemed.merging.run.run import compile_kernels, run_plan
 
     if not adapters:
         raise UsageError("no adapter was given", "name one or more")
@@ -275,7 +277,8 @@ def summarize(
 
     from edgemed.clinic.note import parse, read_note, refuse_unusable
     from edgemed.clinic.summarizing.summarize import prompt_of, request_fitting, write
-    from edgemed.clinic.summarizing.template import load_template, readable
+    from edgemed.clinic.summarizing.template import readable
+    from edgemed.clinic.summarizing.template_files import load_template
     from edgemed.local_models.beside import kept_adapter
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading

@@ -17,12 +17,12 @@ from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.cases import SweepCase
 from edgemed.gguf import open_model
 from edgemed.local_models.at_once import many_at_once
+from edgemed.local_models.header_sizes import shape_of
 from edgemed.local_models.loading import (
     Options,
     bare_settings,
     plan_model,
     settings_for,
-    shape_of,
     start,
     started_ahead,
     translated,

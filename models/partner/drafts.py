@@ -23,7 +23,8 @@ from edgemed.clinic import samples
 from edgemed.clinic.note import parse
 from edgemed.clinic.reviewing.review import review
 from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
-from edgemed.clinic.summarizing.template import Template, list_templates, readable
+from edgemed.clinic.summarizing.template import Template, readable
+from edgemed.clinic.summarizing.template_files import list_templates
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options, load_model
 

@@ -14,7 +14,7 @@ from edgemed_models.base import Done, Model
 from edgemed.clinic.note import Note, parse
 from edgemed.clinic.summarizing.readahead import read_ahead
 from edgemed.clinic.summarizing.summarize import prompt_of, request_of
-from edgemed.clinic.summarizing.template import load_template
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.local_models.loading import Options, load_model
 from edgemed.local_models.tuning import invented
 

@@ -29,7 +29,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from edgemed.clinic.case import sessions
-from edgemed.clinic.summarizing.template import own_folder
+from edgemed.clinic.summarizing.template_files import own_folder
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.local_models import library

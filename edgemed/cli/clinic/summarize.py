@@ -42,7 +42,8 @@ from edgemed.clinic.summarizing.summarize import (
     request_of,
     write,
 )
-from edgemed.clinic.summarizing.template import Template, fill, load_template
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (

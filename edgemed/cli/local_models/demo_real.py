@@ -22,7 +22,7 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse
 from edgemed.clinic.reviewing.usable import above
 from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
-from edgemed.clinic.summarizing.template import load_packaged
+from edgemed.clinic.summarizing.template_files import load_packaged
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import HEADING

@@ -12,7 +12,7 @@ from edgemed_models.catalog import Card
 from edgemed.cli.options.keep_hash import keep_hash
 from edgemed.cli.terminal.printing import clear_line
 from edgemed.errors import Refused, UsageError
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
@@ -124,7 +124,7 @@ def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     out = library.folder() / f"{name}.gguf"
     recipe = between(clinical, instruct, card.t, tokenizer="B")
     result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
-    sha256 = library.digest(out, lambda nbytes: None)
-    keep_hash(library.take_in(name, out, sha256))
-    library.set_default(name)
+    sha256 = adding.digest(out, lambda nbytes: None)
+    keep_hash(adding.take_in(name, out, sha256))
+    adding.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

@@ -12,7 +12,8 @@ from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.run.journal import can_go_on
-from edgemed.merging.run.run import OnProgress, Progress, Result, run_plan
+from edgemed.merging.run.progress import OnProgress, Progress
+from edgemed.merging.run.run import Result, run_plan
 from edgemed.printable import printable
 from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size

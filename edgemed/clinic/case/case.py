@@ -30,7 +30,8 @@ from edgemed.clinic.case.history import NOBODY
 from edgemed.clinic.case.kept import AtStake, SafeDocuments, Unsaved
 from edgemed.clinic.case.session import Finding, Session
 from edgemed.clinic.findings import Omission, Review
-from edgemed.clinic.summarizing.template import Template, load_packaged
+from edgemed.clinic.summarizing.template import Template
+from edgemed.clinic.summarizing.template_files import load_packaged
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import seals
 from edgemed.logs.audit import now

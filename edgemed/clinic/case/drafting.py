@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 from edgemed_models.answer import Answer
 
 from edgemed.clinic.case.session import Session, added_to
-from edgemed.clinic.summarizing.template import Template, fill, load_template, readable
+from edgemed.clinic.summarizing.template import Template, fill, readable
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError
 
 FIELD = "field "

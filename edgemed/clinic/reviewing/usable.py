@@ -194,7 +194,8 @@ def meaning(text: str) -> set[str]:
 @lru_cache(maxsize=1)
 def instructions() -> tuple[str, ...]:
     """What every template asks, and the rules before all notes."""
-    from edgemed.clinic.summarizing.template import RULES, read_templates
+    from edgemed.clinic.summarizing.template import RULES
+    from edgemed.clinic.summarizing.template_files import read_templates
 
     found, _ = read_templates()  # what is broken is told where templates are chosen
     return (RULES, *(template.asked for template in found))

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, File, PublicModel, card, read_cards
 
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.getting import hub, package, web
 from edgemed.local_models.getting.part import PartFile, Tell
 from edgemed.local_models.getting.places import Address, HubFile, Package, Place, parse_place
@@ -115,7 +115,7 @@ def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.AddedModel:
             refuse_short(part)
             part.finish(wanted.file.sha256)
     try:
-        return library.take_in(wanted.name, wanted.target, wanted.file.sha256)
+        return adding.take_in(wanted.name, wanted.target, wanted.file.sha256)
     except EdgemedError:
         wanted.target.unlink(missing_ok=True)
         raise

@@ -31,14 +31,8 @@ from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.report.calibration import Estimate, estimate
 from edgemed.merging.run.chunk import F32, U8, Blender, Chunk, read_rows
-from edgemed.merging.run.run import (
-    Meter,
-    OnProgress,
-    compile_kernels,
-    open_files,
-    source_paths,
-    work,
-)
+from edgemed.merging.run.progress import Meter, OnProgress
+from edgemed.merging.run.run import compile_kernels, open_files, source_paths, work
 
 F64 = NDArray[np.float64]
 

@@ -16,7 +16,8 @@ from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.addressed_shown import marked_lines, told
 from edgemed.clinic.reviewing.counting import counted
 from edgemed.clinic.summarizing.summarize import request_for, write
-from edgemed.clinic.summarizing.template import fill, read_templates
+from edgemed.clinic.summarizing.template import fill
+from edgemed.clinic.summarizing.template_files import read_templates
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.loading import decisive

@@ -17,7 +17,8 @@ from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report.survey import Measure, survey
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Progress, run_plan
+from edgemed.merging.run.progress import Progress
+from edgemed.merging.run.run import run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
 from edgemed_tui.literal import Words, literal, one_line

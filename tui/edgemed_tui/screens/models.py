@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from edgemed_models.engine.fit import explain
+from edgemed_models.engine.memory_plan import explain
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,7 +18,7 @@ from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import ModelDescription, describe
-from edgemed.local_models import beside, library, tuning
+from edgemed.local_models import adding, beside, library, tuning
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.local_models.sticks import models_on_media
 from edgemed.local_models.tuned import Speed, recall
@@ -146,7 +146,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.app.call_from_thread(self.say, f"copied {show_size(done)}")
 
         def add() -> str:
-            entry = library.add(path, None, False, progress)
+            entry = adding.add(path, None, False, progress)
             return f"added {entry.name}"
 
         words = told(add)
@@ -239,7 +239,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
         ask = Confirm(f"Remove {entry.name}", words, "Remove it", "Keep it")
         answer: bool | None = await self.app.push_screen_wait(ask)
         if answer:
-            self.say(told(lambda: f"removed {library.remove(entry.name).name}"))
+            self.say(told(lambda: f"removed {adding.remove(entry.name).name}"))
             self.reload()
 
 
@@ -254,7 +254,7 @@ class ModelPicker(FilePicker):
 
 def make_default(entry: library.AddedModel) -> str:
     """Use `entry` when no model is named."""
-    library.set_default(entry.name)
+    adding.set_default(entry.name)
     return f"{entry.name} is the default"
 
 

@@ -486,7 +486,7 @@ def test_the_request_is_the_one_the_screen_would_make(
     main(["summarize", str(note), "--template", "soap"])
     from edgemed.clinic.note import parse
     from edgemed.clinic.summarizing.summarize import prompt_of, request_of
-    from edgemed.clinic.summarizing.template import load_template
+    from edgemed.clinic.summarizing.template_files import load_template
 
     assert model.requests == [request_of(prompt_of(parse(NOTE), load_template("soap")), 800)]
     assert isinstance(model.requests[0], Request) and command.STDIN == "-"

@@ -16,7 +16,7 @@ from edgemed.clinic.case.case import Case, Draft, Ended, NotLogged
 from edgemed.clinic.case.document import Document, Origin
 from edgemed.clinic.case.kept import Unsaved
 from edgemed.clinic.findings import Omission, Review, Span, Vital
-from edgemed.clinic.summarizing.template import load_template
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import LogFiles

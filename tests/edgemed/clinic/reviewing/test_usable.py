@@ -18,7 +18,8 @@ from edgemed.clinic.reviewing.usable import (
     unsupported,
     unusable,
 )
-from edgemed.clinic.summarizing.template import RULES, load_template
+from edgemed.clinic.summarizing.template import RULES
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import Refused
 from tests.edgemed.clinic.written import pairs, written
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarizing.parts import divide, divided, pieces_of, stated, summarize_parts
-from edgemed.clinic.summarizing.template import load_template
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import Refused
 from tests.edgemed.commands import Run
 

@@ -12,7 +12,8 @@ from edgemed.clinic.summarizing.summarize import (
     request_for,
     write,
 )
-from edgemed.clinic.summarizing.template import Template, load_template
+from edgemed.clinic.summarizing.template import Template
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import Refused
 
 NOTE = parse("Chest clear. No effusion. Heart normal. Follow-up in two weeks.")

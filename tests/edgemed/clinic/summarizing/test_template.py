@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarizing.template import (
-    fill,
+from edgemed.clinic.summarizing.template import fill, messages, readable
+from edgemed.clinic.summarizing.template_files import (
     list_templates,
     load_template,
-    messages,
     own_folder,
     read_template,
-    readable,
 )
 from edgemed.errors import EdgemedError, InvalidFile, UsageError
 
