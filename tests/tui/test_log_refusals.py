@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.dialogs import AskSignature, AskUnsaved
-from edgemed_tui.screens.files import AskPath
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.widgets.status import Notice
 from textual.widgets import Input

@@ -18,7 +18,7 @@ from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.services import Services
 
 from edgemed.clinic.case import session as steps
-from edgemed.clinic.case import sessions
+from edgemed.clinic.case import sessions, signing
 from edgemed.clinic.findings import Review
 from edgemed.errors import UsageError
 from edgemed.logs import audit, database, seals
@@ -57,7 +57,7 @@ def test_an_opened_text_says_how_it_stands(tmp_path: Path, signed: bool) -> None
     session = steps.drafted(steps.opened(NOTE), origin, "I cannot help with that.", cut=True)
     session = steps.reviewed(session, session.text, Review((), (), (), ("refuses to answer",)))
     if signed:
-        session = steps.signed(session, "Dr A", at="2026-01-02T03:04:05+00:00", reason="seen")
+        session = signing.signed(session, "Dr A", at="2026-01-02T03:04:05+00:00", reason="seen")
     lock = sessions.make_lock("four words of mine")
     path = sessions.save_new(tmp_path / "sessions", "2026-01-02T03:04:05", session, lock)
     for typed in ([f"open {path.stem}"], [f"open {path.stem}", "read"]):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from edgemed_models.answer import Answer
 
-from edgemed.clinic.case import export, history, sessions
+from edgemed.clinic.case import export, history, sessions, signing
 from edgemed.clinic.case import session as steps
 from edgemed.clinic.case.document import Origin, with_line
 from edgemed.clinic.case.drafting import Draft, Ended, as_lines, template_of
@@ -231,13 +231,13 @@ class Case:
     def may_sign(self) -> None:
         """Raises what prevents a signature, whatever reason is typed."""
         self._at_rest()
-        if (refusal := steps.why_not_signed(self.session)) is not None:
+        if (refusal := signing.why_not_signed(self.session)) is not None:
             raise refusal
 
     def sign(self, by: str, reason: str = "") -> None:
         """Sign the present text; after that it cannot change."""
         at = self.clock()
-        after = steps.signed(self.session, by, at=at, reason=reason)
+        after = signing.signed(self.session, by, at=at, reason=reason)
         self._decide(after, lambda log: history.signed(log, after, at))
         self.who = by.strip()
 
@@ -256,7 +256,7 @@ class Case:
     def may_give_out(self) -> None:
         """Raises what prevents the text from leaving the session."""
         self._at_rest()
-        if (refusal := steps.why_not_given_out(self.session)) is not None:
+        if (refusal := signing.why_not_given_out(self.session)) is not None:
             raise refusal
 
     def allow_copying(self, allowed: bool) -> None:

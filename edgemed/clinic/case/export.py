@@ -20,8 +20,8 @@ from edgemed.clinic.case.session import (
     key_of,
     open_findings,
     quoted,
-    why_not_given_out,
 )
+from edgemed.clinic.case.signing import why_not_given_out
 from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span, Vital
 from edgemed.clinic.reviewing.counting import all_of, counted
 from edgemed.clinic.reviewing.usable import whole

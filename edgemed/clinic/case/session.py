@@ -5,15 +5,12 @@ further step. Knows no screen, no clock, no disk: who and when come in as argume
 """
 
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any, Literal
 
-from edgemed.amounts import amount
 from edgemed.clinic.case.document import Dismissal, Document, FindingKey, Origin, Signature
 from edgemed.clinic.findings import Flag, Omission, Review, Span
-from edgemed.clinic.reviewing.counting import counted, flags_of
+from edgemed.clinic.reviewing.counting import flags_of
 from edgemed.clinic.reviewing.ranking import first_then_rest
-from edgemed.clinic.reviewing.usable import whole
 from edgemed.errors import Refused
 
 Stage = Literal["note", "draft", "reviewed", "signed"]
@@ -140,14 +137,14 @@ def _added(session: Session, document: Document) -> Session:
     return replace(session, documents=documents, number=len(documents))
 
 
-def _changed(session: Session, **changes: Any) -> Session:
+def changed(session: Session, **changes: Any) -> Session:
     """The session with a change to the open document, which must not be signed."""
     _must_be_unsigned(session)
     if not session.number:
         raise Refused("there is no text yet", "make a draft first")
     at = session.number - 1
-    changed = replace(session.document, **changes)
-    documents = (*session.documents[:at], changed, *session.documents[at + 1 :])
+    now = replace(session.document, **changes)
+    documents = (*session.documents[:at], now, *session.documents[at + 1 :])
     return replace(session, documents=documents)
 
 
@@ -156,7 +153,7 @@ def edited(session: Session, text: str) -> Session:
     _must_be_unsigned(session)
     if text == session.text:
         return session
-    return _changed(session, text=text, review=None)
+    return changed(session, text=text, review=None)
 
 
 def reviewed(session: Session, text: str, review: Review) -> Session:
@@ -166,7 +163,7 @@ def reviewed(session: Session, text: str, review: Review) -> Session:
     if session.document.adds_to:  # it is not a summary of the note
         lines = tuple(line for line in review.vital if line.draft)
         review = replace(review, omissions=(), unusable=(), vital=lines)
-    return _changed(session, review=review)
+    return changed(session, review=review)
 
 
 def dismissed(
@@ -181,88 +178,19 @@ def dismissed(
     if dismissal_of(session, finding) is not None:
         raise dismissed_already()
     entry = Dismissal(key_of(session, finding), reason, words.strip(), at)
-    return _changed(session, dismissals=(*session.dismissals, entry))
+    return changed(session, dismissals=(*session.dismissals, entry))
 
 
 def restored(session: Session, finding: Finding) -> Session:
     """Take a dismissal back."""
     key = key_of(session, finding)
     kept = tuple(d for d in session.dismissals if d.key != key)
-    return _changed(session, dismissals=kept)
+    return changed(session, dismissals=kept)
 
 
 def insertion(session: Session, omission: Omission) -> str:
     """The line that carries an omitted fact into the draft, marked for editing."""
     return TO_EDIT + " ".join(quoted(session.source, omission.source).split())
-
-
-def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
-    """Sign the text that stands; open major findings and a cut draft need a typed reason."""
-    refusal = why_not_signed(session)
-    if refusal is not None:
-        raise refusal
-    if not by.strip():
-        raise Refused("a signature needs a name", "type your name")
-    if needs_reason(session) and not reason.strip():
-        raise Refused(
-            why_a_reason(session),
-            "settle each one, or type why you sign anyway",
-        )
-    still_open = tuple(key_of(session, f) for f in major_open(session))
-    digest = sha256(session.text.encode()).hexdigest()
-    signature = Signature(by.strip(), at, digest, reason.strip(), still_open)
-    return _changed(session, signature=signature)
-
-
-def why_not_signed(session: Session) -> Refused | None:
-    """What prevents signing, whatever reason is typed; None if nothing does."""
-    if session.signature is not None:
-        return signed_already()
-    if not session.text.strip():
-        return Refused("there is nothing to sign", "make a draft first")
-    if session.origin is not None and session.origin.demonstration:
-        return Refused("a demonstration draft cannot be signed", ANOTHER_MODEL)
-    if session.review is None:
-        return Refused(
-            "the text has not been checked since the last change",
-            "it can be signed once a check of it has ended",
-        )
-    if marked := sum(line.startswith(TO_EDIT) for line in session.text.splitlines()):
-        return Refused(
-            f"{amount(marked, 'inserted line is', 'inserted lines are')} still marked for editing",
-            f"edit each one and remove its {TO_EDIT.strip()}",
-        )
-    return None
-
-
-def why_not_given_out(session: Session) -> Refused | None:
-    """Why the text may not leave the session (file, clipboard); None if it may."""
-    if session.origin is not None and session.origin.demonstration:
-        return Refused("a demonstration draft cannot be exported", ANOTHER_MODEL)
-    if session.signature is None:
-        return Refused("only signed text can be exported", "sign the summary first")
-    return None
-
-
-def needs_reason(session: Session) -> bool:
-    """Whether signing now would need a typed reason."""
-    return bool(why_a_reason(session))
-
-
-def why_a_reason(session: Session) -> str:
-    """What stands in the way of a signature without a typed reason; empty where nothing does."""
-    if said := above_draft(session):
-        return said
-    if major := major_open(session):
-        return f"still open: {counted(major).words}"
-    return "the end of the draft is missing" if session.cut else ""
-
-
-def above_draft(session: Session) -> str:
-    """The warning above a text that cannot be used as a whole; empty where it can, or where that
-    finding was dismissed."""
-    found = whole(session.review) if session.review else None
-    return found.reason if found and dismissal_of(session, found) is None else ""
 
 
 def findings(session: Session) -> list[Finding]:
@@ -285,16 +213,6 @@ def major_open(session: Session) -> list[Finding]:
     """Open findings of major severity, what is left out among them: they stand in the way of a
     signature without a reason."""
     return [f for f in open_findings(session) if f.severity == "major"]
-
-
-def staying_open(session: Session) -> str:
-    """What a signature leaves open, as a sentence; empty where nothing major is."""
-    count = len(major_open(session))
-    return (
-        f"{amount(count, 'major finding')} {'stays' if count == 1 else 'stay'} open."
-        if count
-        else ""
-    )
 
 
 def dismissal_of(session: Session, finding: Finding) -> Dismissal | None:

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 from edgemed.amounts import amount
 from edgemed.clinic.case.document import minute
 from edgemed.clinic.case.grouping import first
-from edgemed.clinic.case.session import Session, above_draft, open_findings
+from edgemed.clinic.case.session import Session, open_findings
+from edgemed.clinic.case.signing import above_draft
 from edgemed.clinic.reviewing.counting import counted
 from edgemed.clinic.reviewing.ranking import FIRST
 from edgemed.clinic.reviewing.usable import nothing_found

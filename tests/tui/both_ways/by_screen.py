@@ -5,6 +5,7 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
@@ -13,7 +14,6 @@ from edgemed_tui.screens.dialogs import (
     AskUnsaved,
     Confirm,
 )
-from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot

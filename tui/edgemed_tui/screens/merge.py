@@ -23,7 +23,8 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
 from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.remedies import complaint
-from edgemed_tui.screens.files import AskPath, FilePicker
+from edgemed_tui.screens.ask_path import AskPath
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.merge_words import (
     A_FILE,
     ABOUT,

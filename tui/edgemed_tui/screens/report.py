@@ -15,7 +15,7 @@ from edgemed.merging.report.report_file import refuse_name, write_report
 from edgemed.merging.report.survey import Measure
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
-from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.sentences import sentences
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine

@@ -11,7 +11,7 @@ from edgemed_models.answer import Answer, Ending
 from edgemed_models.base import Done, Failed, Timings
 
 from edgemed.clinic.case import session as steps
-from edgemed.clinic.case import sessions
+from edgemed.clinic.case import sessions, signing
 from edgemed.clinic.case.case import Case, Draft, Ended, NotLogged
 from edgemed.clinic.case.document import Document, Origin
 from edgemed.clinic.case.kept import Unsaved
@@ -215,7 +215,7 @@ def test_an_addendum_names_the_signed_text_and_is_checked_signed_and_exported_by
     found = Review((), (omission,), (), ("is mostly not in the note",), (lost, added))
     case.reviewed(case.session.text, found)
     assert case.session.review is not None and case.session.review.vital == (added,)
-    assert steps.findings(case.session) == [] and not steps.needs_reason(case.session)
+    assert steps.findings(case.session) == [] and not signing.needs_reason(case.session)
     case.sign("Dr B")
     case.export(tmp_path / "out.txt")
     head, text, *_ = (tmp_path / "out.txt").read_text().split("\n\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic.case import export
+from edgemed.clinic.case import export, signing
 from edgemed.clinic.case import session as steps
 from edgemed.clinic.case.document import Origin
 from edgemed.clinic.case.session import Session
@@ -46,7 +46,7 @@ def half_settled() -> Session:
 def test_the_stages_follow_each_other() -> None:
     note = steps.opened(NOTE)
     draft = steps.drafted(note, Origin("m", "soap"), DRAFT)
-    stages = [note, draft, checked(), steps.signed(settled(), "Dr A", at=WHEN)]
+    stages = [note, draft, checked(), signing.signed(settled(), "Dr A", at=WHEN)]
     assert [steps.stage(s) for s in stages] == ["note", "draft", "reviewed", "signed"]
 
 
@@ -84,7 +84,7 @@ def test_an_omission_is_taken_over_marked_and_the_mark_stands_against_signing() 
     edited = steps.edited(settled(), f"{DRAFT}\n{line}")
     marked = steps.reviewed(edited, edited.text, REVIEW)
     with pytest.raises(Refused, match="1 inserted line is still marked"):
-        steps.signed(marked, "Dr A", at=WHEN)
+        signing.signed(marked, "Dr A", at=WHEN)
 
 
 def test_open_major_flags_and_a_cut_draft_need_a_typed_reason() -> None:
@@ -92,38 +92,38 @@ def test_open_major_flags_and_a_cut_draft_need_a_typed_reason() -> None:
     cut = steps.dismissed(cut, LEFT_OUT, steps.REASONS[0], at=WHEN)
     for session, why in ((checked(), "2 major"), (cut, "the end of the draft is missing")):
         with pytest.raises(Refused, match=why):
-            steps.signed(session, "Dr A", at=WHEN, reason=" ")
-    signed = steps.signed(checked(), "Dr A", at=WHEN, reason="seen, the lab has corrected it")
+            signing.signed(session, "Dr A", at=WHEN, reason=" ")
+    signed = signing.signed(checked(), "Dr A", at=WHEN, reason="seen, the lab has corrected it")
     assert signed.signature is not None
     assert [key.check for key in signed.signature.open] == ["number", "omission: allergy"]
 
 
 def test_what_is_left_out_needs_a_typed_reason_too() -> None:
     with pytest.raises(Refused, match=r"still open: 1 major \(1 left out\)"):
-        steps.signed(half_settled(), "Dr A", at=WHEN)
-    signed = steps.signed(half_settled(), "Dr A", at=WHEN, reason="the family knows")
+        signing.signed(half_settled(), "Dr A", at=WHEN)
+    signed = signing.signed(half_settled(), "Dr A", at=WHEN, reason="the family knows")
     assert signed.signature is not None
     assert [key.check for key in signed.signature.open] == ["omission: allergy"]
-    assert not steps.needs_reason(settled())
-    assert steps.signed(settled(), "Dr A", at=WHEN).signature is not None
+    assert not signing.needs_reason(settled())
+    assert signing.signed(settled(), "Dr A", at=WHEN).signature is not None
 
 
 def test_a_signature_needs_a_name_a_check_and_a_text() -> None:
     with pytest.raises(Refused, match="name"):
-        steps.signed(settled(), " ", at=WHEN)
+        signing.signed(settled(), " ", at=WHEN)
     with pytest.raises(Refused, match="not been checked"):
-        steps.signed(steps.edited(settled(), "x"), "Dr A", at=WHEN)
+        signing.signed(steps.edited(settled(), "x"), "Dr A", at=WHEN)
     with pytest.raises(Refused, match="nothing to sign"):
-        steps.signed(steps.opened(NOTE), "Dr A", at=WHEN)
+        signing.signed(steps.opened(NOTE), "Dr A", at=WHEN)
 
 
 def test_signed_text_takes_no_step_any_more() -> None:
-    signed = steps.signed(settled(), "Dr A", at=WHEN)
+    signed = signing.signed(settled(), "Dr A", at=WHEN)
     for step in (
         lambda: steps.edited(signed, "x"),
         lambda: steps.dismissed(signed, MAJOR, steps.REASONS[0], at=WHEN),
         lambda: steps.restored(signed, MAJOR),
-        lambda: steps.signed(signed, "Dr B", at=WHEN),
+        lambda: signing.signed(signed, "Dr B", at=WHEN),
     ):
         with pytest.raises(Refused, match="signed"):
             step()
@@ -139,18 +139,18 @@ def test_only_a_document_that_is_there_is_opened_and_a_note_alone_has_no_text_to
 
 
 def test_a_signed_text_whose_draft_was_cut_says_so_wherever_it_is_read() -> None:
-    cut = steps.signed(checked(cut=True), "Dr A", at=WHEN, reason="I wrote its end")
+    cut = signing.signed(checked(cut=True), "Dr A", at=WHEN, reason="I wrote its end")
     assert cut.document.state == "signed by Dr A, 2026-01-02 03:04, its end is missing"
     for text in (export.as_text(cut), export.as_markdown(cut)):
         assert "The model's draft was cut: its end is missing." in text
-    whole = steps.signed(checked(), "Dr A", at=WHEN, reason="read")
+    whole = signing.signed(checked(), "Dr A", at=WHEN, reason="read")
     assert "missing" not in whole.document.state + export.as_text(whole)
 
 
 def test_a_demonstration_draft_is_neither_signed_nor_exported(tmp_path: Path) -> None:
     session = checked(demonstration=True)
     with pytest.raises(Refused, match="demonstration"):
-        steps.signed(session, "Dr A", at=WHEN, reason="x")
+        signing.signed(session, "Dr A", at=WHEN, reason="x")
     with pytest.raises(Refused, match="demonstration"):
         export.write(session, tmp_path / "a.txt", print)
     assert list(tmp_path.iterdir()) == []
@@ -166,7 +166,7 @@ def test_every_format_carries_the_text_character_for_character(tmp_path: Path) -
     text = "Na 128 [L] K 5.9 [H]\n[ ] fever [x] cough\n```\n# no heading [/x] *a*"
     session = steps.edited(checked(), text)
     session = steps.reviewed(session, text, Review((), ()))
-    session = steps.signed(session, "Dr A", at=WHEN)
+    session = signing.signed(session, "Dr A", at=WHEN)
     for ending in export.FORMATS:
         path = export.write(session, tmp_path / f"summary{ending}", print)
         content = path.read_text(encoding="utf-8")
@@ -176,7 +176,7 @@ def test_every_format_carries_the_text_character_for_character(tmp_path: Path) -
 
 
 def test_json_carries_evidence_flags_and_decisions() -> None:
-    data = json.loads(export.as_json(steps.signed(settled(), "Dr A", at=WHEN)))
+    data = json.loads(export.as_json(signing.signed(settled(), "Dr A", at=WHEN)))
     first = data["claims"][0]
     assert first["evidence"][0]["words"] == "Na 128 [L] K 5.9 [H]"
     assert first["flags"][0]["dismissed"]["reason"] == steps.REASONS[0]
@@ -190,7 +190,7 @@ def test_json_carries_the_places_in_the_note_that_speak_to_the_model() -> None:
     place = Addressed(Span(0, 6), "marker")
     found = replace(session.review, addressed=(place,))
     session = steps.reviewed(session, session.text, found)
-    (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["addressed"]
+    (told,) = json.loads(export.as_json(signing.signed(session, "Dr A", at=WHEN)))["addressed"]
     assert told["words"] == session.source[:6]
     assert (told["kind"], told["says"]) == ("marker", "holds marks of a chat program")
 
@@ -200,13 +200,13 @@ def test_json_carries_the_vital_check() -> None:
     assert session.review is not None
     line = Vital("allergy", "not in the draft", ("penicillin",), (Span(21, 32),))
     session = steps.reviewed(session, session.text, replace(session.review, vital=(line,)))
-    (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["vital"]
+    (told,) = json.loads(export.as_json(signing.signed(session, "Dr A", at=WHEN)))["vital"]
     assert (told["kind"], told["lack"], told["items"]) == (line.kind, line.lack, ["penicillin"])
     assert told["source"] == [{"span": [21, 32], "words": session.source[21:32]}]
 
 
 def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> None:
-    signed = steps.signed(settled(), "Dr A", at=WHEN)
+    signed = signing.signed(settled(), "Dr A", at=WHEN)
     export.write(signed, tmp_path / "a.txt", print)
     with pytest.raises(EdgemedError, match="exists"):
         export.write(signed, tmp_path / "a.txt", print)
@@ -215,7 +215,7 @@ def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> Non
 
 
 def test_an_export_is_logged_before_it_is_written_and_is_the_users_alone(tmp_path: Path) -> None:
-    signed, path = steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt"
+    signed, path = signing.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt"
     seen: list[tuple[str, bool]] = []
     export.write(signed, path, lambda what: seen.append((what, path.exists())))
     assert seen == [("export", False)]
@@ -227,7 +227,7 @@ def test_what_cannot_be_logged_is_not_exported(tmp_path: Path) -> None:
         raise EdgemedError("the log is locked", "wait")
 
     with pytest.raises(EdgemedError, match="the log is locked"):
-        export.write(steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", locked)
+        export.write(signing.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", locked)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -237,7 +237,7 @@ def test_an_export_on_a_full_disk_leaves_nothing_and_the_log_says_so(
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    signed, said = steps.signed(settled(), "Dr A", at=WHEN), list[str]()
+    signed, said = signing.signed(settled(), "Dr A", at=WHEN), list[str]()
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(EdgemedError, match="No space left"):
@@ -254,5 +254,5 @@ def test_an_export_does_not_follow_a_planted_link(tmp_path: Path, there: bool) -
         victim.write_text("kept")
     (tmp_path / "a.txt").symlink_to(victim)
     with pytest.raises(EdgemedError, match="exists"):
-        export.write(steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", print)
+        export.write(signing.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", print)
     assert victim.exists() == there

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.clinic.case import session as steps
-from edgemed.clinic.case import sessions
+from edgemed.clinic.case import sessions, signing
 from edgemed.clinic.case.document import Origin
 from edgemed.clinic.case.session import Session
 from edgemed.clinic.case.session_data import to_data
@@ -42,7 +42,7 @@ def lock() -> sessions.Lock:
 
 def test_a_session_comes_back_as_it_was(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
-    signed = steps.signed(a_session(), "Dr A", at="2026-01-03", reason="seen")
+    signed = signing.signed(a_session(), "Dr A", at="2026-01-03", reason="seen")
     added = steps.edited(steps.addendum(signed, at="2026-01-04"), "Sodium 128 was repeated.")
     again = steps.drafted(added, Origin("m", "soap"), DRAFT, cut=True, at="2026-01-05")
     named = replace(steps.turned_to(again, 2), label="room 4")
@@ -143,7 +143,7 @@ def by_another(path: Path, session: Session, lock: sessions.Lock) -> None:
 def test_what_another_window_saved_is_never_replaced(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
     sessions.save(path, a_session(), lock)
-    signed = steps.signed(a_session(), "Dr A", at="2026-01-03", reason="seen")
+    signed = signing.signed(a_session(), "Dr A", at="2026-01-03", reason="seen")
     by_another(path, signed, lock)
     elsewhere = sessions.save(path, a_session(), lock)
     assert sessions.load(path, "four words of mine")[0] == signed
@@ -203,7 +203,7 @@ def test_a_session_of_one_text_opens_and_keeps_its_signature(
 def test_what_a_later_version_saved_and_what_was_changed_after_signing_say_so(
     tmp_path: Path, lock: sessions.Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = to_data(steps.signed(a_session(), "Dr A", at="2026-01-03", reason="seen"))
+    data = to_data(signing.signed(a_session(), "Dr A", at="2026-01-03", reason="seen"))
     changed = {**data, "documents": [{**data["documents"][0], "text": "Sodium 128."}]}
     for inside, said in ((data | {"form": 3}, "later version"), (changed, "not the text that was")):
         plain = json.dumps(inside).encode()

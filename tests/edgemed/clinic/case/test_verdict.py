@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import signing
 from edgemed.clinic.case.document import Origin
 from edgemed.clinic.case.grouping import grouped
 from edgemed.clinic.case.session import Session
@@ -90,7 +91,7 @@ def test_a_verdict_follows_what_is_decided() -> None:
     one = reviewed(flag("dose", "major", 0))
     settled = steps.dismissed(one, steps.findings(one)[0], steps.REASONS[0], at=WHEN)
     assert verdict(settled).kind == "clear"
-    signed = steps.signed(settled, "Dr A", at=WHEN)
+    signed = signing.signed(settled, "Dr A", at=WHEN)
     assert verdict(signed) == ("signed", "Signed by Dr A, 2026-01-02 03:04")
     assert verdict(steps.edited(one, "x")).kind == "checking"
 

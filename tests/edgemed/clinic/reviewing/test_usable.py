@@ -4,6 +4,7 @@ import pytest
 
 from edgemed.cli.options.fail_on import fails
 from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import signing
 from edgemed.clinic.case.document import Origin
 from edgemed.clinic.case.verdict import verdict
 from edgemed.clinic.findings import Claim, Review, Span
@@ -159,7 +160,7 @@ def test_verdict_and_list_agree_on_a_draft_that_cannot_be_used(draft: str) -> No
     assert counted(all_of(found)) == counted(steps.findings(session))
     assert fails(found, "major")
     with pytest.raises(Refused, match="Not usable"):
-        steps.signed(session, "A", at="now")
+        signing.signed(session, "A", at="now")
     settled = steps.dismissed(session, first, steps.REASONS[1], at="now")
     assert verdict(settled).kind != "unusable" and first not in steps.open_findings(settled)
 
@@ -234,7 +235,7 @@ def test_notes_held_against_their_dialogues_are_not_mostly_unsupported() -> None
 def test_it_is_signed_with_a_reason_alone() -> None:
     session = steps.drafted(steps.opened(NOTE), Origin("m", "t"), "Chest clear.")
     session = steps.reviewed(session, session.text, Review((), (), (), ("repeats itself",)))
-    assert steps.above_draft(session) == "Not usable: repeats itself; another model is needed"
+    assert signing.above_draft(session) == "Not usable: repeats itself; another model is needed"
     with pytest.raises(Refused, match="repeats itself"):
-        steps.signed(session, "A", at="now")
-    assert steps.signed(session, "A", at="now", reason="read it all").signature is not None
+        signing.signed(session, "A", at="now")
+    assert signing.signed(session, "A", at="now", reason="read it all").signature is not None
