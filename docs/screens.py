@@ -36,7 +36,7 @@ from edgemed.logs.audit import LogFiles
 from edgemed.machine.check import Check
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.report.survey import TensorFigures, survey
 from edgemed.merging.run.run import run_plan
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -63,7 +63,7 @@ CHECKS = (
     Check("processor", "ok", "4 cores"),
     Check("disk", "warning", "2 GiB free", "free some space"),
 )
-Reported = tuple[str, list[Measure]]
+Reported = tuple[str, list[TensorFigures]]
 WORDS = {" ": "space", ".": "full_stop", "-": "minus", "/": "slash"}
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgemed.merging.recipe.recipe import Recipe
     from edgemed.merging.report.folded import Folded
     from edgemed.merging.run.progress import OnProgress
-    from edgemed.merging.run.run import Result
+    from edgemed.merging.run.run import MergeResult
 
 File = str | Path
 TENTHS = tuple(n / 10 for n in range(11))
@@ -49,7 +49,7 @@ def merge(
     replace: bool = False,
     on_progress: "OnProgress | None" = None,
     load_check: bool = True,
-) -> "Result":
+) -> "MergeResult":
     """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
 
     Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
@@ -86,7 +86,7 @@ class Fold:
     `summary`: the same in sentences.
     """
 
-    result: "Result"
+    result: "MergeResult"
     tensors: "tuple[Folded, ...]"
     summary: tuple[str, ...]
 

@@ -230,7 +230,7 @@ def bare_settings(path: Path, options: Options) -> EngineSettings:
 
 
 def decisive(
-    model: base.Model, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    model: base.LanguageModel, max_tokens: int, temperature: float = 0.0, seed: int = 0
 ) -> dict[str, Any]:
     """Everything that decides a draft besides note, model and template, as it is recorded."""
     engine = getattr(model, "settings", None)

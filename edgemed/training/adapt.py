@@ -55,7 +55,7 @@ class TrainingProgress:
 
 
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """The state of a run: all that is needed to continue.
 
     Arrays by number of the trained tensor: its weights now, AdamW's two means, its best weights.
@@ -95,7 +95,7 @@ class Training:
         self.lengths = [len(row.ids) for row in data.rows]
         self.batches, self.looks = steps(self.learned, self.lengths, settings)
         self.adam = torch.optim.AdamW(decaying(self.trained), lr=settings.rate)
-        self.state = State(best_weights=self._weights())
+        self.state = TrainingState(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
 
     def attached(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Training:
             tokens += float(weights.sum())
         return total / tokens
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> TrainingState:
         """The state with copies of its arrays, to be saved and then forgotten."""
         moments = [self.adam.state[p] for p in self.trained]
         return replace(
@@ -213,7 +213,7 @@ class Training:
             second=[array(m["exp_avg_sq"]) for m in moments if m],
         )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: TrainingState) -> None:
         """Continue from a saved state of the same run."""
         self.state = replace(state, weights=[], first=[], second=[])
         with torch.no_grad():
@@ -296,7 +296,7 @@ def never(save: Callable[[], None]) -> float:
 
 def train(
     training: Training,
-    save: Callable[[State], None],
+    save: Callable[[TrainingState], None],
     show: Callable[[TrainingProgress], None],
     say: Callable[[CurvePoint], None],
     saved_every: float = SAVED_EVERY,

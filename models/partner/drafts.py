@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemed_models.answer import collect
-from edgemed_models.base import Event, Model, Piece
+from edgemed_models.base import Event, LanguageModel, Piece
 
 from edgemed.clinic import samples
 from edgemed.clinic.note import parse
@@ -37,7 +37,9 @@ def texts() -> dict[str, str]:
     return {"sample": samples.note(), "dialogue": samples.dialogue(), **own}
 
 
-def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
+def drafted(
+    model: LanguageModel, template: Template, text: str, most: int
+) -> tuple[str, dict[str, Any]]:
     """A draft, and what can be counted of it."""
     began, times = time.perf_counter(), list[float]()
 
@@ -70,7 +72,7 @@ def is_readable(template: Template, draft: str) -> bool:
 
 
 def each(
-    model: Model, most: int, notes: dict[str, str]
+    model: LanguageModel, most: int, notes: dict[str, str]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(template, draft, counts) for every template on every note."""
     for name, text in notes.items():

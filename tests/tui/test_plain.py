@@ -304,7 +304,7 @@ def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
     def broken(line: LineMode, rest: str) -> None:
         raise KeyError(line.session.source)
 
-    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(broken, "breaks"))
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.LineCommand(broken, "breaks"))
     line, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
     assert "Not done: KeyError in test_plain.py, line " in said
     assert "DISCHARGE NOTE" not in said and line.session.text == DRAFT
@@ -316,7 +316,7 @@ def test_what_the_system_refuses_is_said_with_what_helps(
     def refused(line: LineMode, rest: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/media/stick")
 
-    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(refused, "breaks"))
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.LineCommand(refused, "breaks"))
     _, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
     assert "Not done: /media/stick: Permission denied." in said
     assert "What helps: give this user the right" in said

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
@@ -439,7 +439,7 @@ async def test_copying_asks_the_first_time_and_is_beside_export(tmp_path: Path) 
 async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_path: Path) -> None:
     base, tries = services(ScriptedModel(pieces(DRAFT)), folder=tmp_path), 0
 
-    def open_model(choice: ModelChoice) -> Model:
+    def open_model(choice: ModelChoice) -> LanguageModel:
         nonlocal tries
         tries += 1
         if tries == 1:
@@ -460,7 +460,7 @@ async def test_a_draft_asked_for_while_the_model_loads_is_written(tmp_path: Path
         threading.Event(),
     )
 
-    def open_model(choice: ModelChoice) -> Model:
+    def open_model(choice: ModelChoice) -> LanguageModel:
         gate.wait(10)
         return base.open_model(choice)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
 from edgemed.adapters.naming import Use, use_of
 from edgemed.clinic import samples
@@ -83,7 +83,7 @@ def demonstration() -> Sequence[ModelChoice]:
     return [ModelChoice("demonstration", about, path=path, demonstration=True)]
 
 
-def opened(choice: ModelChoice, options: Options) -> Model:
+def opened(choice: ModelChoice, options: Options) -> LanguageModel:
     """The engine with this model in it."""
     adapters = options.adapters or kept_with(choice)
     return load_model(file_of(choice), replace(options, adapters=adapters))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
 from edgemed.clinic.case.document import Origin
 from edgemed.clinic.case.drafting import field_settings
@@ -64,7 +64,7 @@ class Services:
     """How to list and open models, where files are, and what time it is."""
 
     models: Callable[[], Sequence[ModelChoice]]
-    open_model: Callable[[ModelChoice], Model]
+    open_model: Callable[[ModelChoice], LanguageModel]
     place: LogFiles
     settings: Path
     sessions: Path

@@ -33,7 +33,7 @@ from edgemed.cli.terminal.stream import (
     follow,
 )
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
-from edgemed.clinic.summarizing.parts import Part, divide, stated, summarize_parts
+from edgemed.clinic.summarizing.parts import NotePart, divide, stated, summarize_parts
 from edgemed.clinic.summarizing.summarize import (
     Prompt,
     budget,
@@ -203,7 +203,7 @@ def how_much(
     template: Template,
     prompt: Prompt,
     tokens: int | None,
-) -> tuple[int, tuple[Part, ...]]:
+) -> tuple[int, tuple[NotePart, ...]]:
     """The most tokens to write, and with --in-parts the parts of a note that does not fit as one.
 
     Prints both where a reader would not expect them. `tokens` of the prompt, where known.
@@ -234,7 +234,7 @@ def draft(
     template: Template,
     prompt: Prompt,
     limit: int,
-    parts: tuple[Part, ...],
+    parts: tuple[NotePart, ...],
 ) -> Answer:
     """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
     to be complete first."""

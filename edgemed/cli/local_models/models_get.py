@@ -13,7 +13,7 @@ from edgemed.cli.options.keep_hash import keep_hash
 from edgemed.cli.terminal.printing import clear_line
 from edgemed.errors import Refused, UsageError
 from edgemed.local_models import adding, library
-from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
+from edgemed.local_models.getting.get import FileToGet, find_card, get, have, wanted_of
 from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
 from edgemed.printable import printable
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
+def tell(wanted: FileToGet, missing: bool, stick: Path | None) -> None:
     """Print what the file is, where it comes from, its size and its licence."""
     source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
     print(f"{printable(wanted.name)}: {source}, {size}")
@@ -93,7 +93,7 @@ def ask(nbytes: int) -> None:
 class Bar:
     """A progress line, on a terminal."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: FileToGet) -> None:
         self.total = wanted.file.bytes
 
     def __call__(self, done: int) -> None:

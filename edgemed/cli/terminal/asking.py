@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edgemed_models.base import Model, ModelError
+from edgemed_models.base import LanguageModel, ModelError
 
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import shown_hint
@@ -32,7 +32,7 @@ class Asked:
     revisions: list["Revision"] = field(default_factory=list)
 
 
-def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+def look_again(model: LanguageModel, note: str, draft: str, asked: Asked) -> None:
     """Where in the note the model finds what the checks do not."""
     from edgemed.clinic.reviewing.second_look import look
 
@@ -41,7 +41,7 @@ def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
             asked.looked.append(looked)
 
 
-def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+def write_again(model: LanguageModel, note: str, draft: str, asked: Asked) -> None:
     """Flagged sentences, rewritten by the model, which is told the reasons."""
     from edgemed.clinic.reviewing.second_look import revise
 

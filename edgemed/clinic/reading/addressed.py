@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from edgemed.clinic.findings import Addressed, Kind, Span
+from edgemed.clinic.findings import Addressed, AddressedKind, Span
 from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.hidden import hidden
 from edgemed.clinic.reading.plain_letters import plain, readings
@@ -52,7 +52,7 @@ ENDING = re.compile(r"\b(?:end|note|begin|close|finish|start)|</", re.IGNORECASE
 class AddressedCue(NamedTuple):
     """One row of the list: what kind of text it gives away, how surely, and how."""
 
-    kind: Kind
+    kind: AddressedKind
     weight: int
     alone: bool
     group: str
@@ -64,7 +64,7 @@ class Weighed(NamedTuple):
 
     start: int
     end: int
-    kind: Kind | None
+    kind: AddressedKind | None
     weight: int
 
 
@@ -97,7 +97,15 @@ def _merged(text: str, found: list[Addressed]) -> Iterator[Addressed]:
         yield last
 
 
-RANK: tuple[Kind, ...] = ("instruction", "role", "marker", "code", "letters", "end", "closed")
+RANK: tuple[AddressedKind, ...] = (
+    "instruction",
+    "role",
+    "marker",
+    "code",
+    "letters",
+    "end",
+    "closed",
+)
 
 
 def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
@@ -105,7 +113,7 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
     seen = plain(text)
     stems = tuple(stem for stem in _stems() if stem in seen)
     goes_on, led_by = 0, RANK[0]
-    before: Kind | None = None  # the kind of the sentence right before, if it was marked
+    before: AddressedKind | None = None  # the kind of the sentence right before, if it was marked
     for at, line in enumerate(lines):
         whole = text[line.start : line.end]
         if not whole.strip():
@@ -169,7 +177,7 @@ def _sentences(
     return sentences
 
 
-def _led(piece: str, text: str, following: Span) -> tuple[Kind | None, int]:
+def _led(piece: str, text: str, following: Span) -> tuple[AddressedKind | None, int]:
     """A label alone on its line, weighed with the first sentence of the line below."""
     label = piece.strip()
     if len(label) > 40 or not (label.endswith((":", "]", ">", "*")) or label.startswith("#")):
@@ -184,12 +192,12 @@ def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
     return any(stem in seen for stem in stems) or not _words().isdisjoint(WORD.findall(seen))
 
 
-def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
+def weigh(sentence: str, *, is_near: bool = False) -> tuple[AddressedKind | None, int]:
     """The weight of a sentence's cues, and the kind of the weightiest.
 
     Near what is marked an order counts that by itself says nothing: `Add morphine 100 mg.`
     """
-    best: tuple[Kind | None, int] = (None, 0)
+    best: tuple[AddressedKind | None, int] = (None, 0)
     for seen in readings(sentence):
         if is_near or _may_hold(seen, _stems()):
             best = max(best, _weighed(seen), key=lambda p: p[1])
@@ -198,7 +206,7 @@ def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
     return best
 
 
-def _weighed(seen: str) -> tuple[Kind | None, int]:
+def _weighed(seen: str) -> tuple[AddressedKind | None, int]:
     groups: dict[str, AddressedCue] = {}
     for cue in _cues():
         if cue.group in groups and groups[cue.group].weight >= cue.weight:
@@ -231,7 +239,7 @@ def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
             )
 
 
-def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None, str]]:
+def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, AddressedKind | None, str]]:
     """Where it is said that a note ends, or begins (no kind), and the letters that say so."""
     for line in lines:
         whole = text[line.start : line.end]
@@ -246,7 +254,7 @@ def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None
             yield span, _end_in(seen), "".join(filter(str.isalpha, seen))
 
 
-def _end_in(seen: str) -> Kind | None:
+def _end_in(seen: str) -> AddressedKind | None:
     """How a sentence says that a note ends, if it does."""
     if CLOSED.match(seen):
         return "closed"
@@ -278,7 +286,7 @@ def _cues() -> tuple[AddressedCue, ...]:
     )  # fmt: skip
 
 
-KINDS: dict[str, Kind] = {kind: kind for kind in RANK}
+KINDS: dict[str, AddressedKind] = {kind: kind for kind in RANK}
 
 
 def _spelled_out(pattern: str) -> str:

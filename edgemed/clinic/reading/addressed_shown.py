@@ -4,13 +4,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from edgemed.clinic.findings import SAYS, Addressed, Kind
+from edgemed.clinic.findings import SAYS, Addressed, AddressedKind
 
 
-def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
+def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, AddressedKind]:
     """The lines of `text` (from 1, as `splitlines` counts) that hold a place, with its kind."""
     starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
-    marked: dict[int, Kind] = {}
+    marked: dict[int, AddressedKind] = {}
     for place in places:
         first, last = bisect_right(starts, place.span.start), bisect_left(starts, place.span.end)
         for line in range(first, max(first, last) + 1):

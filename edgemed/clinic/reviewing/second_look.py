@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgemed_models.answer import ask as ask_model
-from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.base import LanguageModel, Message, ModelError, Request
 
 from edgemed.clinic.checks import flags
 from edgemed.clinic.findings import Flag, Label, Looked, Span
@@ -62,7 +62,7 @@ class Revision:
     versions: tuple[Version, ...]
 
 
-def look(model: Model, text: str, draft: str) -> Iterator[Looked]:
+def look(model: LanguageModel, text: str, draft: str) -> Iterator[Looked]:
     """Each sentence of `draft` that the rules do not find in `text`, with the model's quote.
 
     A quote is a pointer for the reader: the sentence keeps its flags. Raises EdgemedError when
@@ -75,7 +75,7 @@ def look(model: Model, text: str, draft: str) -> Iterator[Looked]:
             yield Looked(claim.draft, quote(model, source, sentence))
 
 
-def quote(model: Model, source: Source, sentence: str) -> Span | None:
+def quote(model: LanguageModel, source: Source, sentence: str) -> Span | None:
     """Where the source says what `sentence` says, by the model's choice; None where it finds none.
 
     Raises EdgemedError when the engine breaks.
@@ -90,7 +90,7 @@ def quote(model: Model, source: Source, sentence: str) -> Span | None:
     return next((c.span for c in candidates if c.text == answer), None)
 
 
-def revise(model: Model, text: str, draft: str) -> Iterator[Revision]:
+def revise(model: LanguageModel, text: str, draft: str) -> Iterator[Revision]:
     """Every flagged sentence written again until the rules flag nothing, twice at most.
 
     Nothing is put into the draft. Raises EdgemedError when the engine breaks.
@@ -103,7 +103,7 @@ def revise(model: Model, text: str, draft: str) -> Iterator[Revision]:
 
 
 def _versions(
-    model: Model, source: Source, said: Said, raised: tuple[Flag, ...]
+    model: LanguageModel, source: Source, said: Said, raised: tuple[Flag, ...]
 ) -> tuple[Version, ...]:
     """The versions of one sentence; the last has no flags unless the rounds ran out."""
     text = said.sentence.text
@@ -135,7 +135,7 @@ def question(sentences: Sequence[str], sentence: str) -> str:
 
 
 def ask(
-    model: Model, task: str, text: str, bound: str | None = None, longest: int = LONGEST
+    model: LanguageModel, task: str, text: str, bound: str | None = None, longest: int = LONGEST
 ) -> str:
     """The model's whole answer, greedy, without outer white space."""
     messages = (Message("system", task), Message("user", text))

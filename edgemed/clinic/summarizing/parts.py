@@ -8,7 +8,7 @@ second time, because that is where facts would vanish.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edgemed_models.base import Done, Event, Failed, Model, Piece, Reason, Timings
+from edgemed_models.base import Done, Event, Failed, LanguageModel, Piece, StopReason, Timings
 
 from edgemed.amounts import amount
 from edgemed.clinic.findings import Span
@@ -21,7 +21,7 @@ MANY = 888  # a number of parts with as many digits as any
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class NotePart:
     """A stretch of the note, the headings in it, and what its prompt takes in tokens."""
 
     span: Span
@@ -30,8 +30,8 @@ class Part:
 
 
 def divide(
-    model: Model, note: Note, template: Template, answer: range
-) -> tuple[int, tuple[Part, ...]]:
+    model: LanguageModel, note: Note, template: Template, answer: range
+) -> tuple[int, tuple[NotePart, ...]]:
     """How many tokens each draft may take, and the fewest parts that each fit with theirs.
 
     The largest of `answer`, or where no division has room for that the smallest; Refused if one
@@ -43,9 +43,11 @@ def divide(
         return answer[0], divided(model, note, template, answer[0])
 
 
-def divided(model: Model, note: Note, template: Template, max_tokens: int) -> tuple[Part, ...]:
+def divided(
+    model: LanguageModel, note: Note, template: Template, max_tokens: int
+) -> tuple[NotePart, ...]:
     """Parts taken greedily, for drafts of `max_tokens` each."""
-    parts: list[Part] = []
+    parts: list[NotePart] = []
     for piece in pieces_of(note):
         if parts:
             longer = Span(parts[-1].span.start, piece.end)
@@ -91,13 +93,13 @@ def heads(note: Note, start: int) -> bool:
 
 
 def fitting(
-    model: Model, note: Note, template: Template, span: Span, max_tokens: int
-) -> Part | None:
+    model: LanguageModel, note: Note, template: Template, span: Span, max_tokens: int
+) -> NotePart | None:
     """The part at `span` if its prompt and draft fit the context."""
     told = for_part(template, MANY, MANY)  # how many there will be is not known yet
     needed = budget(model, prompt_of(parse(note.at(span)), told, max_tokens))
     titles = tuple(s.title for s in note.sections if s.title and within(s.heading, span))
-    return Part(span, titles, needed.prompt) if needed.fits else None
+    return NotePart(span, titles, needed.prompt) if needed.fits else None
 
 
 def within(inner: Span, outer: Span) -> bool:
@@ -105,7 +107,7 @@ def within(inner: Span, outer: Span) -> bool:
     return outer.start <= inner.start < outer.end
 
 
-def stated(parts: Sequence[Part], limit: int) -> list[str]:
+def stated(parts: Sequence[NotePart], limit: int) -> list[str]:
     """The plan as lines to show before it runs: every character has its part."""
     lines = [
         f"the note is drafted in {amount(len(parts), 'part')}, each in at most "
@@ -121,10 +123,10 @@ def stated(parts: Sequence[Part], limit: int) -> list[str]:
 
 
 def summarize_parts(
-    model: Model,
+    model: LanguageModel,
     note: Note,
     template: Template,
-    parts: Sequence[Part],
+    parts: Sequence[NotePart],
     *,
     max_tokens: int,
     temperature: float = 0.0,
@@ -132,7 +134,7 @@ def summarize_parts(
 ) -> Iterator[Event]:
     """All parts in turn as one stream with one ending; a cut part makes the whole incomplete."""
     total = Timings(0, 0.0, 0, 0.0)
-    reason: Reason = "stop"
+    reason: StopReason = "stop"
     for number, part in enumerate(parts, start=1):
         yield Piece(("\n\n" if number > 1 else "") + heading(number, len(parts), part) + "\n")
         told = for_part(template, number, len(parts))
@@ -150,7 +152,7 @@ def summarize_parts(
     yield Done(reason, total)
 
 
-def heading(number: int, count: int, part: Part) -> str:
+def heading(number: int, count: int, part: NotePart) -> str:
     """The line above a part's draft."""
     named = f" ({', '.join(part.titles)})" if part.titles else ""
     return f"PART {number} OF {count}{named}"
@@ -176,6 +178,6 @@ def add(one: Timings, other: Timings) -> Timings:
     )
 
 
-def worse(one: Reason, other: Reason) -> Reason:
+def worse(one: StopReason, other: StopReason) -> StopReason:
     """The ending that says more against completeness."""
     return max(one, other, key=("stop", "length", "loop", "cancelled").index)

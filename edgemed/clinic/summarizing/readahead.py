@@ -6,13 +6,13 @@ draft asked for later, and any further one, only needs to read its instruction.
 
 from collections.abc import Iterator
 
-from edgemed_models.base import Event, Message, Model, Request
+from edgemed_models.base import Event, LanguageModel, Message, Request
 
 from edgemed.clinic.note import Note
 from edgemed.clinic.summarizing.template import RULES, fenced
 
 
-def read_ahead(model: Model, note: Note) -> Iterator[Event]:
+def read_ahead(model: LanguageModel, note: Note) -> Iterator[Event]:
     """The events of reading rules and note; yields nothing where they do not fit the model."""
     text = fenced(note.text)
     messages = (Message("system", RULES), Message("user", text))

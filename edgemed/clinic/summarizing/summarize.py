@@ -9,7 +9,7 @@ model runs.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgemed_models.base import Event, Message, Model, ModelError, Piece, Request
+from edgemed_models.base import Event, LanguageModel, Message, ModelError, Piece, Request
 
 from edgemed.amounts import amount
 from edgemed.clinic.note import HIDDEN, SHOWN, Note, refuse_unusable
@@ -62,7 +62,7 @@ def prompt_of(note: Note, template: Template, max_tokens: int | None = None) -> 
     return Prompt(messages(template, note), answer, template.schema_text, shared)
 
 
-def budget(model: Model, prompt: Prompt, tokens: int | None = None) -> Budget:
+def budget(model: LanguageModel, prompt: Prompt, tokens: int | None = None) -> Budget:
     """What a prompt costs on `model`; `tokens` where the planning has counted it already."""
     try:
         read = model.count(prompt.messages) if tokens is None else tokens
@@ -86,7 +86,7 @@ def request_of(prompt: Prompt, max_tokens: int, temperature: float = 0.0, seed: 
 
 
 def request_fitting(
-    model: Model,
+    model: LanguageModel,
     prompt: Prompt,
     tokens: int | None = None,
     temperature: float = 0.0,
@@ -102,7 +102,7 @@ def request_fitting(
     return request_of(prompt, needed.answer, temperature, seed)
 
 
-def request_for(model: Model, note: Note, template: Template) -> Request:
+def request_for(model: LanguageModel, note: Note, template: Template) -> Request:
     """What the model is asked for a draft of `note` by `template`.
 
     Raises Refused before anything runs: for a note that is empty or too short, and for one that
@@ -112,7 +112,7 @@ def request_for(model: Model, note: Note, template: Template) -> Request:
     return request_fitting(model, prompt_of(note, template))
 
 
-def write(model: Model, request: Request) -> Iterator[Event]:
+def write(model: LanguageModel, request: Request) -> Iterator[Event]:
     """The draft: Prefill..., Piece..., then one Done or Failed.
 
     Text of a structured template is JSON; `template.readable` turns it into lines.

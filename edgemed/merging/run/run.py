@@ -41,7 +41,7 @@ from edgemed.storage.output import Output, journal_of, part_of
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class MergeResult:
     """What a merge did: seconds to the last write, seconds to sync, rows kept as they were, and
     what the method found out about each tensor on the way."""
 
@@ -56,7 +56,7 @@ class Result:
 
 def run_plan(
     plan: Plan, on_progress: OnProgress | None = None, resume: bool = False, load_check: bool = True
-) -> Result:
+) -> MergeResult:
     """Write the planned file. After any error or interrupt there is no file under the final name.
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
@@ -93,7 +93,7 @@ def run_plan(
             refuse = partial(llama.refuse_unloadable, unfinished, plan.out.name)
         finish(output, journal, refuse)
     meter.finish()
-    return Result(
+    return MergeResult(
         shards[0].path,
         plan.weights,
         plan.placement.total_bytes,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from edgemed.clinic.checks.wording.resemblance import COSINE, OVERLAP, is_stock
 from edgemed.clinic.evidence import stems_of
-from edgemed.clinic.findings import GRAVITY, SAYS, Flag, Kind, Severity, Span
+from edgemed.clinic.findings import GRAVITY, SAYS, AddressedKind, Flag, Severity, Span
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -88,7 +88,7 @@ def nearest(said: Said, source: Source, out: Sequence[int]) -> int:
     return max(out, key=lambda i: float(scores[i]))
 
 
-def kind_of(source: Source, at: int) -> Kind:
+def kind_of(source: Source, at: int) -> AddressedKind:
     """What the text around the removed sentence does."""
     start, end = source.span(at)
     return next(a.kind for a in source.addressed if a.span.start < end and start < a.span.end)
