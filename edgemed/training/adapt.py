@@ -4,8 +4,7 @@ With one thread, a stopped and resumed run gives bit-identical numbers.
 """
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,13 +23,9 @@ from edgemed.training.schedule import RunSettings, batches, rate_at, split, step
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
 
-Rest = Callable[[Callable[[], None]], float]
-"""Waits where the machine is wanted for something else, after it called what saves the state;
-returns the seconds that it waited."""
 
 DECAY = 0.01
 STEEPEST = 1.0  # the gradient's norm is clipped to this
-SAVED_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +36,6 @@ class CurvePoint:
     step: int
     learned: float | None
     held: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """How far a run has come. `loss` of the last batch; `left` in seconds."""
-
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-    left: float
 
 
 @dataclass(slots=True)
@@ -287,48 +271,3 @@ def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
     matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
     groups = [{"params": matrices, "weight_decay": DECAY}]
     return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
-
-
-def never(save: Callable[[], None]) -> float:
-    """The rest of a run that never waits."""
-    return 0.0
-
-
-def train(
-    training: Training,
-    save: Callable[[TrainingState], None],
-    show: Callable[[TrainingProgress], None],
-    say: Callable[[CurvePoint], None],
-    saved_every: float = SAVED_EVERY,
-    rest: Rest = never,
-) -> None:
-    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop.
-
-    `rest` is asked before every step; it may wait as long as it likes.
-    """
-    began = saved = time.monotonic()
-    done, left = (
-        0,
-        sum(training.lengths[n] for b in training.batches[training.state.step :] for n in b),
-    )
-    try:
-        while True:
-            if training.due:
-                say(training.look())
-            if training.over:
-                return
-            began += rest(lambda: save(training.snapshot()))
-            loss = training.step()
-            state = training.state
-            before, left = left, training.tokens_from(state.step)
-            done += before - left
-            now = time.monotonic()
-            rate = done / max(now - began, 1e-9)
-            show(TrainingProgress(state.step, len(training.batches), loss, rate, left / rate))
-            if now - saved >= saved_every:
-                save(training.snapshot())
-                saved = now
-    except KeyboardInterrupt:
-        if training.whole:
-            save(training.snapshot())
-        raise

@@ -129,7 +129,7 @@ def trained(
     import torch
 
     from edgemed.training import checkpoint
-    from edgemed.training.adapt import never, train
+    from edgemed.training.loop import never, train
 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model, placing_of(args.device, settings.bf16))
