@@ -28,15 +28,15 @@ from textual.widgets import Input
 
 from docs.gallery import SCREENS, SIZES, THEMES, file_of
 from docs.terminal_svg import svg
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.local_models import library
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.local_models import adding, library
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.logs.audit import LogFiles
 from edgemed.machine.check import Check
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.report.survey import TensorFigures, survey
 from edgemed.merging.run.run import run_plan
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -63,7 +63,7 @@ CHECKS = (
     Check("processor", "ok", "4 cores"),
     Check("disk", "warning", "2 GiB free", "free some space"),
 )
-Reported = tuple[str, list[Measure]]
+Reported = tuple[str, list[TensorFigures]]
 WORDS = {" ": "space", ".": "full_stop", "-": "minus", "/": "slash"}
 
 
@@ -106,7 +106,7 @@ async def at_home() -> AsyncIterator[Path]:
     os.chdir(notes)
     try:
         for name in PARENTS:
-            library.add(path_of(name), name, False, lambda nbytes: None)
+            adding.add(path_of(name), name, False, lambda nbytes: None)
         yield home
     finally:
         os.chdir(here)

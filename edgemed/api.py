@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from edgemed.merging.parents.compatibility import CheckResult
     from edgemed.merging.recipe.recipe import Recipe
     from edgemed.merging.report.folded import Folded
-    from edgemed.merging.run.run import OnProgress, Result
+    from edgemed.merging.run.progress import OnProgress
+    from edgemed.merging.run.run import MergeResult
 
 File = str | Path
 TENTHS = tuple(n / 10 for n in range(11))
@@ -48,7 +49,7 @@ def merge(
     replace: bool = False,
     on_progress: "OnProgress | None" = None,
     load_check: bool = True,
-) -> "Result":
+) -> "MergeResult":
     """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
 
     Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
@@ -85,7 +86,7 @@ class Fold:
     `summary`: the same in sentences.
     """
 
-    result: "Result"
+    result: "MergeResult"
     tensors: "tuple[Folded, ...]"
     summary: tuple[str, ...]
 
@@ -120,7 +121,8 @@ def fold(
     from edgemed.merging.recipe.folding import folding
     from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.report.folded import measure_fold, summary
-    from edgemed.merging.run.run import Meter, compile_kernels, run_plan
+    from edgemed.merging.run.progress import Meter
+    from edgemed.merging.run.run import compile_kernels, run_plan
 
     if not adapters:
         raise UsageError("no adapter was given", "name one or more")
@@ -274,8 +276,9 @@ def summarize(
     from edgemed_models.answer import collect
 
     from edgemed.clinic.note import parse, read_note, refuse_unusable
-    from edgemed.clinic.summarize import prompt_of, request_fitting, write
-    from edgemed.clinic.template import load_template, readable
+    from edgemed.clinic.summarizing.summarize import prompt_of, request_fitting, write
+    from edgemed.clinic.summarizing.template import readable
+    from edgemed.clinic.summarizing.template_files import load_template
     from edgemed.local_models.beside import kept_adapter
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading
@@ -314,7 +317,7 @@ def review(note: str, draft: str) -> "Review":
     >>> [flag.check for claim in found.claims for flag in claim.flags]
     ['dose']
     """
-    from edgemed.clinic.checks.review import review as reviewed
+    from edgemed.clinic.reviewing.review import review as reviewed
 
     return reviewed(note, draft)
 

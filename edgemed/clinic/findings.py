@@ -17,7 +17,7 @@ Label = Literal[
     "not usable",
 ]
 Severity = Literal["major", "minor"]
-Kind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
+AddressedKind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
 
 
 class Span(NamedTuple):
@@ -50,10 +50,10 @@ class Addressed:
     """
 
     span: Span
-    kind: Kind
+    kind: AddressedKind
 
 
-SAYS: dict[Kind, str] = {
+SAYS: dict[AddressedKind, str] = {
     "instruction": "tells the model what to write",
     "role": "is written like a turn of a chat",
     "marker": "holds marks of a chat program",
@@ -64,7 +64,9 @@ SAYS: dict[Kind, str] = {
 }
 """What the text at a place does, in words that follow `text that`."""
 
-GRAVITY: dict[Kind, Severity] = {kind: "minor" if kind == "closed" else "major" for kind in SAYS}
+GRAVITY: dict[AddressedKind, Severity] = {
+    kind: "minor" if kind == "closed" else "major" for kind in SAYS
+}
 """How serious it is where a draft has no other support: reports that are printed one after
 the other, each with its end, are common."""
 

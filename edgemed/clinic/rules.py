@@ -18,7 +18,10 @@ CODE = ("checks", "reading", "vital", "lists")
 """Folders of `edgemed/clinic` whose modules a review runs."""
 MODULES = tuple(
     f"{name}.py"
-    for name in "evidence findings language note sentences spelling template usable words".split()
+    for name in """evidence findings language note sentences spelling words
+    reviewing/__init__ reviewing/omissions reviewing/review reviewing/second_look reviewing/support
+    reviewing/usable summarizing/__init__ summarizing/template
+    summarizing/template_files""".split()
 )
 """Single modules that it runs."""
 MODELS = ("encoder.py", "engine/counting.py", "engine/rewording.py")

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 
-Kind = Literal["sentence", "item", "heading"]
-Role = Literal["", "clinician", "patient", "other"]
+SentenceKind = Literal["sentence", "item", "heading"]
+Speaker = Literal["", "clinician", "patient", "other"]
 
 # A speaker's label at the start of a line: `Doctor:`, `[patient]`, `Guest_family_2:`.
 LABEL = re.compile(
@@ -53,7 +53,7 @@ class Line(NamedTuple):
     start: int
     end: int
     bullet: bool
-    role: Role
+    role: Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Sentence:
 
     span: Span
     text: str
-    kind: Kind = "sentence"
+    kind: SentenceKind = "sentence"
     section: str = ""
-    role: Role = ""
+    role: Speaker = ""
     turn: int = 0
 
 
@@ -82,7 +82,7 @@ def split(text: str) -> list[Sentence]:
             section = text[span.start : span.end].rstrip(" :")
             found.append(Sentence(span, text[span.start : span.end], "heading", section))
             continue
-        kind: Kind = "item" if first.bullet else "sentence"
+        kind: SentenceKind = "item" if first.bullet else "sentence"
         for part in _cut(text, span, bool(first.role)):
             piece = text[part.start : part.end]
             found.append(Sentence(part, piece, kind, section, first.role, turn))
@@ -96,7 +96,7 @@ def is_dialogue(text: str) -> bool:
     return len(labels) > 1 and 3 * len(labels) >= len(lines)
 
 
-def _role(label: re.Match[str]) -> Role:
+def _role(label: re.Match[str]) -> Speaker:
     """The speaker's role that a label names; empty where the label names no speaker."""
     parts = set(re.split(r"[_ ]", (label["tag"] or label["name"]).lower()))
     if parts & CLINICIANS:
@@ -109,7 +109,7 @@ def _role(label: re.Match[str]) -> Role:
 def _lines(text: str, dialogue: bool) -> Iterator[Line]:
     """Lines with their bullets and labels taken off; a blank line comes as an empty one."""
     at = 0
-    role: Role = ""
+    role: Speaker = ""
     for raw in text.splitlines(keepends=True):
         start, at = at, at + len(raw)
         label = LABEL.match(raw) if dialogue else None
@@ -122,7 +122,7 @@ def _lines(text: str, dialogue: bool) -> Iterator[Line]:
         yield _trim(text, start + (bullet.end() if bullet else 0), at, bullet is not None, role)
 
 
-def _trim(text: str, start: int, end: int, bullet: bool, role: Role) -> Line:
+def _trim(text: str, start: int, end: int, bullet: bool, role: Speaker) -> Line:
     """The line without white space at its ends."""
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgemed_models.answer import Answer, ask_many, refuse_broken
-from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.base import LanguageModel, Message, ModelError, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import EngineSettings
@@ -17,12 +17,12 @@ from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.cases import SweepCase
 from edgemed.gguf import open_model
 from edgemed.local_models.at_once import many_at_once
+from edgemed.local_models.header_sizes import shape_of
 from edgemed.local_models.loading import (
     Options,
     bare_settings,
     plan_model,
     settings_for,
-    shape_of,
     start,
     started_ahead,
     translated,
@@ -123,7 +123,7 @@ def examined(
 
 
 def answered(
-    places: Sequence[str], model: Model, requests: Sequence[Request]
+    places: Sequence[str], model: LanguageModel, requests: Sequence[Request]
 ) -> Iterator[tuple[int, Answer]]:
     """The answers to `requests`, many at once, each with its number, as they end.
 

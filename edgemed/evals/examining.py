@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgemed_models.answer import Answer, ask
-from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.base import LanguageModel, Message, ModelError, Request
 from edgemed_models.reading import Reader
 
 from edgemed.evals.asking import answered, named
@@ -71,7 +71,7 @@ def right_answer(name: str, item: Item) -> str:
     return str(item.wanted).strip()
 
 
-def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) -> Outcome:
+def asked(model: LanguageModel, task: Task, item: Item, parent: Reader | None = None) -> Outcome:
     """The outcome of one item; `parent` is the other model of a divergence. EdgemedError, with its
     place, where the engine breaks."""
     try:
@@ -85,7 +85,7 @@ def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) ->
 
 
 def asked_together(
-    model: Model, task: Task, items: Sequence[Item], parent: Reader | None = None
+    model: LanguageModel, task: Task, items: Sequence[Item], parent: Reader | None = None
 ) -> Iterator[tuple[Item, Outcome]]:
     """The outcomes of all `items`, in the order in which they end; otherwise as `asked`.
 
@@ -99,7 +99,9 @@ def asked_together(
         yield from group_asked(model, task, items[at : at + size])
 
 
-def group_asked(model: Model, task: Task, items: Sequence[Item]) -> Iterator[tuple[Item, Outcome]]:
+def group_asked(
+    model: LanguageModel, task: Task, items: Sequence[Item]
+) -> Iterator[tuple[Item, Outcome]]:
     """The outcomes of a group. Where a second pass asks the model again, it waits for all of the
     first pass."""
     requests = [request_of(task, item) for item in items]
@@ -117,18 +119,18 @@ def request_of(task: Task, item: Item) -> Request:
     return Request(turns(task, task.kind, item), task.max_tokens)
 
 
-def write(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
+def write(model: LanguageModel, task: Task, item: Item, answer: Answer) -> Outcome:
     """The model writes a text, which is compared with the reference and the source."""
     return Outcome(written(task, item, answer.text), answer.tokens, not answer.complete)
 
 
-def follow(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
+def follow(model: LanguageModel, task: Task, item: Item, answer: Answer) -> Outcome:
     """The model follows instructions, which a program verifies."""
     assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, AnswerOptions)
     return Outcome(followed(item.wanted, answer.text), answer.tokens, not answer.complete)
 
 
-def choose(model: Model, task: Task, item: Item) -> Outcome:
+def choose(model: LanguageModel, task: Task, item: Item) -> Outcome:
     """The likeliest option, by its letter after the options, and by its text after the question."""
     assert isinstance(item.wanted, AnswerOptions)
     texts, right = item.wanted
@@ -144,7 +146,7 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
     return Outcome(scores)
 
 
-def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
+def reason(model: LanguageModel, task: Task, item: Item, answer: Answer) -> Outcome:
     """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
     assert isinstance(item.wanted, AnswerOptions)
     texts, right = item.wanted
@@ -157,7 +159,7 @@ def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
 
 
-def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome:
+def read(model: LanguageModel, task: Task, item: Item, parent: Reader | None) -> Outcome:
     """The model reads a text, alone or beside its parent."""
     assert isinstance(model, Reader)
     text = item.fields["text"]
@@ -167,12 +169,12 @@ def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome
     return Outcome(divergence(model, parent, text))
 
 
-def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:
+def logs(model: LanguageModel, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:
     """The natural-log probability of each option as the beginning of the answer."""
     return [sum(model.score(prompt, option)) for option in options]
 
 
-WRITING: dict[str, Callable[[Model, Task, Item, Answer], Outcome]] = {
+WRITING: dict[str, Callable[[LanguageModel, Task, Item, Answer], Outcome]] = {
     "write": write,
     "follow": follow,
     "reason": reason,

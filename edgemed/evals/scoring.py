@@ -110,7 +110,7 @@ def sentence_bleu() -> Any:
 def claims(task: Task, item: Item, answer: str) -> Scores:
     """Of the answer's claims that the checks compare with the source: how many they find supported
     and contradicted, and how many facts of the source they miss in the answer, per claim."""
-    from edgemed.clinic.checks.review import review
+    from edgemed.clinic.reviewing.review import review
 
     found = review(item.source, answer)
     labels = [c.label for c in found.claims if c.label not in ("nothing to compare", "not checked")]

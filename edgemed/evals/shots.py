@@ -23,7 +23,8 @@ from edgemed.evals.tasks.items import Item, order_of
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task
 from edgemed.gguf import open_model
-from edgemed.local_models.loading import Options, bare_settings, shape_of, start
+from edgemed.local_models.header_sizes import shape_of
+from edgemed.local_models.loading import Options, bare_settings, start
 
 By = Literal["chance", "likeness"]
 

@@ -21,12 +21,12 @@ from edgemed.errors import Refused
 from edgemed.evals.measures import Counts
 from edgemed.evals.tasks.items import Item
 from edgemed.gguf import open_model
+from edgemed.local_models.header_sizes import shape_of
 from edgemed.local_models.loading import (
     Options,
     bare_settings,
     plan_model,
     settings_for,
-    shape_of,
     start,
     started_ahead,
     translated,

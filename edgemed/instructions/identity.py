@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any, get_args
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 from edgemed_models.engine.settings import KVType
 
 from edgemed import __version__
@@ -31,7 +31,7 @@ planned afresh; and the type of each."""
 
 
 def identity_of(
-    model: Model, sha256: str, seeds: Sequence[Seed], settings: MakeSettings
+    model: LanguageModel, sha256: str, seeds: Sequence[Seed], settings: MakeSettings
 ) -> Identity:
     """The identity of a run with the model whose file has this hash."""
     engine = decisive(model, settings.answer_tokens, settings.temperature)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from edgemed_models.answer import Answer, ask
-from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.base import LanguageModel, Message, ModelError, Request
 
 from edgemed.errors import EdgemedError
 from edgemed.evals.metrics import WORD
@@ -49,7 +49,7 @@ class MakeSettings:
 
 
 def make(
-    model: Model,
+    model: LanguageModel,
     seeds: Sequence[Seed],
     settings: MakeSettings,
     source: str,
@@ -93,7 +93,7 @@ def refuse_endless(tries: Tries, most: int) -> None:
         )
 
 
-def attempt(model: Model, known: Texts, drawn: Draw, settings: MakeSettings) -> Try:
+def attempt(model: LanguageModel, known: Texts, drawn: Draw, settings: MakeSettings) -> Try:
     """One try: asks the model once for a task and, if that is new, once for its answer."""
     task, fate = new_task(model, known, drawn, settings)
     if task is None:
@@ -117,7 +117,7 @@ def attempt(model: Model, known: Texts, drawn: Draw, settings: MakeSettings) -> 
 
 
 def new_task(
-    model: Model, known: Texts, drawn: Draw, settings: MakeSettings
+    model: LanguageModel, known: Texts, drawn: Draw, settings: MakeSettings
 ) -> tuple[InstructionTask | None, str]:
     """A task that is unlike all known ones; or None, and why."""
     written = asked(
@@ -144,7 +144,7 @@ def new_task(
 
 
 def asked(
-    model: Model,
+    model: LanguageModel,
     messages: tuple[Message, ...],
     tokens: int,
     temperature: float,
@@ -164,7 +164,7 @@ def compare(task: InstructionTask, answer: str) -> Compared:
     they do not know, or where the answer states nothing, they compare nothing."""
     if not task.input:
         return NOT_COMPARED
-    from edgemed.clinic.checks.review import review
+    from edgemed.clinic.reviewing.review import review
 
     labels = {claim.label for claim in review(task.input, answer).claims}
     if "contradicted" in labels:

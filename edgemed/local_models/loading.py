@@ -5,8 +5,7 @@
 Turns the engine's errors into edgemed's; knows nothing of notes.
 """
 
-import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 from edgemed_models import base
 from edgemed_models.base import Message, ModelError
-from edgemed_models.engine import fit
+from edgemed_models.engine import fit, memory_plan
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.process import Process
@@ -26,6 +25,7 @@ from edgemed_models.machine import memory, usable_cores
 from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.local_models.header_sizes import shape_of
 from edgemed.local_models.tuned import recall
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
@@ -33,12 +33,6 @@ from edgemed.storage.bounded import read_bounded
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise
 MOST_TOKENS = 32768  # context if no note is given: more is rarely needed and slow to reserve
-
-# Tensor types that llama.cpp copies into a faster layout, by kind of CPU.
-REPACKED = {
-    "x86": frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}),
-    "arm": frozenset({"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Options:
 class Planned(NamedTuple):
     """How to load a model for a request, and the tokens of its prompt if they were counted."""
 
-    plan: fit.MemoryPlan
+    plan: memory_plan.MemoryPlan
     tokens: int | None
 
 
@@ -170,20 +164,20 @@ def started_ahead() -> Iterator[Process]:
 class Unfit(Refused):
     """The model does not fit in memory; `plan` is the one that needs least."""
 
-    def __init__(self, message: str, hint: str, plan: fit.MemoryPlan) -> None:
+    def __init__(self, message: str, hint: str, plan: memory_plan.MemoryPlan) -> None:
         super().__init__(message, hint)
         self.plan = plan
 
 
 def translated(error: ModelError) -> EdgemedError:
     """An engine's error as an EdgemedError, its last log lines in the hint."""
-    if isinstance(error, fit.DoesNotFit):
+    if isinstance(error, memory_plan.DoesNotFit):
         return Unfit(error.message, error.hint, error.plan)
     log = "".join(f"{LOG_LINE}{printable(line)}" for line in error.log[-4:])
     return Refused(error.message, error.hint + log)
 
 
-def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.MemoryPlan:
+def plan_model(model: Model, options: Options, tokens: int | None = None) -> memory_plan.MemoryPlan:
     """How to load a model so that `tokens` fit; without `tokens`, as many as fit."""
     shape, room = shape_of(model), memory()
     shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
@@ -195,7 +189,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
             "llama.cpp can use",
         )
     threads, batch = threads_and_batch(model.paths[0], options)
-    wish = fit.Wish(
+    wish = memory_plan.Wish(
         tokens=tokens or 0,
         threads=threads,
         batch=batch,
@@ -214,7 +208,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         raise translated(error) from None
 
 
-def settings_for(path: Path, options: Options, plan: fit.MemoryPlan) -> EngineSettings:
+def settings_for(path: Path, options: Options, plan: memory_plan.MemoryPlan) -> EngineSettings:
     """The plan and the user's options, as the engine takes them."""
     return replace(
         bare_settings(path, options),
@@ -245,7 +239,7 @@ def outputs(options: Options, batch: int) -> int:
 
 
 def decisive(
-    model: base.Model, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    model: base.LanguageModel, max_tokens: int, temperature: float = 0.0, seed: int = 0
 ) -> dict[str, Any]:
     """Everything that decides a draft besides note, model and template, as it is recorded."""
     engine = getattr(model, "settings", None)
@@ -296,64 +290,3 @@ def read_template_file(path: Path | None) -> str | None:
         return read_bounded(path, "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
-
-
-def shape_of(model: Model) -> fit.ModelSizes:
-    """The sizes in a header. Raises Refused for a file that holds no transformer with weights."""
-    meta = model.metadata
-    arch = str(meta.get("general.architecture", ""))
-    count = whole(meta, f"{arch}.block_count")
-    width = whole(meta, f"{arch}.embedding_length")
-    if not model.tensors or not count or not width:
-        raise Refused("the file holds no model that can run", "give a GGUF file with weights")
-    heads = per_layer(meta, f"{arch}.attention.head_count", count, 1)
-    kv_heads = per_layer(meta, f"{arch}.attention.head_count_kv", count, max(heads))
-    key = whole(meta, f"{arch}.attention.key_length") or width // max(heads)
-    value = whole(meta, f"{arch}.attention.value_length") or width // max(heads)
-    sizes = layer_sizes(model, count)
-    output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
-    kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
-    return fit.ModelSizes(
-        layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
-        other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
-        output_bytes=output.nbytes if output is not None else 0,
-        tied="output.weight" not in model.tensors,
-        repackable=sum(t.nbytes for t in model.tensors.values() if t.type.name in kind),
-        width=width,
-        inner=max(per_layer(meta, f"{arch}.feed_forward_length", count, 4 * width)),
-        heads=max(heads),
-        head_length=key,
-        vocabulary=vocabulary_of(model),
-        train_context=whole(meta, f"{arch}.context_length") or fit.CONTEXT_STEP,
-    )
-
-
-def layer_sizes(model: Model, count: int) -> list[int]:
-    """Bytes of the tensors of each block."""
-    sizes = [0] * count
-    for name, tensor in model.tensors.items():
-        parts = name.split(".")
-        if parts[0] == "blk" and parts[1].isdigit() and int(parts[1]) < count:
-            sizes[int(parts[1])] += tensor.nbytes
-    return sizes
-
-
-def vocabulary_of(model: Model) -> int:
-    """Tokens of the vocabulary: rows of the embedding."""
-    embedding = model.tensors.get("token_embd.weight")
-    return embedding.rows if embedding is not None else 0
-
-
-def whole(meta: Mapping[str, Any], key: str) -> int:
-    """A whole number of the header; 0 if it has none."""
-    value = meta.get(key, 0)
-    return int(value) if isinstance(value, int) else 0
-
-
-def per_layer(meta: Mapping[str, Any], key: str, count: int, default: int) -> list[int]:
-    """A number for each layer: headers give one for all, or a list."""
-    value = meta.get(key, default)
-    if isinstance(value, int):
-        return [value] * count
-    values = [int(v) for v in value]
-    return values if len(values) == count else [max(values, default=default)] * count

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgemed_models.answer import ask
-from edgemed_models.base import Done, Message, Model, ModelError, Request
+from edgemed_models.base import Done, LanguageModel, Message, ModelError, Request
 from edgemed_models.machine import logical_cores, usable_cores
 
 from edgemed.amounts import amount
@@ -27,7 +27,7 @@ CLEARLY = 0.95  # a setting is taken if it needs less than this share of the def
 BUSY = 0.2  # of its time: a difference between two trials of the same settings that is reported
 TRIES = 4  # answers to ask for until there are WRITTEN tokens: a model may end early
 
-Open = Callable[[Options], Model]
+Open = Callable[[Options], LanguageModel]
 Say = Callable[[Speed], None]
 
 
@@ -99,7 +99,7 @@ def trial(open_model: Open, threads: int, batch: int) -> Speed:
         model.close()
 
 
-def measured(model: Model, threads: int, batch: int) -> Speed:
+def measured(model: LanguageModel, threads: int, batch: int) -> Speed:
     """Tokens per second, read and written; asks again if the model ends an answer early."""
     messages = note_of(model)
     first = ended(model, Request(messages, max_tokens=WRITTEN, temperature=0.8))
@@ -113,7 +113,7 @@ def measured(model: Model, threads: int, batch: int) -> Speed:
     return Speed(threads, batch, read, tokens / max(spent, 1e-9), reread(model, messages[0]))
 
 
-def reread(model: Model, note: Message) -> int:
+def reread(model: LanguageModel, note: Message) -> int:
     """Tokens read for a second question about a note, after a first one was answered."""
     for question in ("\n\nIn one line?", "\n\nWhat next?"):
         message, shared = Message("user", note.content + question), len(note.content)
@@ -121,7 +121,7 @@ def reread(model: Model, note: Message) -> int:
     return end.timings.prompt_tokens - end.timings.kept_tokens
 
 
-def ended(model: Model, request: Request) -> Done:
+def ended(model: LanguageModel, request: Request) -> Done:
     """How a request ended. Raises EdgemedError if the engine broke."""
     try:
         end = ask(model, request).end
@@ -131,7 +131,7 @@ def ended(model: Model, request: Request) -> Done:
     return end
 
 
-def note_of(model: Model) -> tuple[Message, ...]:
+def note_of(model: LanguageModel) -> tuple[Message, ...]:
     """Invented lines that fill READ tokens, or half of the model's context if that is less."""
     room = min(READ, model.context - WRITTEN)
     text = ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgemed_models.answer import collect
 from edgemed_models.base import Done, Failed, Message, Request, Timings
-from edgemed_models.engine.fit import MemoryPlan, explain
+from edgemed_models.engine.memory_plan import MemoryPlan, explain
 from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import EdgemedError

@@ -37,7 +37,8 @@ from edgemed.merging.plan.steps import Step
 from edgemed.merging.recipe.recipe import weighted
 from edgemed.merging.report.survey import Nowhere
 from edgemed.merging.run.chunk import Blender
-from edgemed.merging.run.run import Meter, compile_kernels, open_files, source_paths
+from edgemed.merging.run.progress import Meter
+from edgemed.merging.run.run import compile_kernels, open_files, source_paths
 
 MOST = 128
 """The largest rank that is tried where none is given."""

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
 from edgemed.serving.gate import Gate
 from edgemed.serving.handler import Handler
@@ -30,7 +30,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def __init__(
         self,
         listening: socket.socket,
-        model: Model,
+        model: LanguageModel,
         token: str,
         queue: int = QUEUE,
         tell: Callable[[str], None] = lambda line: None,

@@ -4,8 +4,7 @@ With one thread, a stopped and resumed run gives bit-identical numbers.
 """
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,13 +23,9 @@ from edgemed.training.schedule import RunSettings, batches, rate_at, split, step
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
 
-Rest = Callable[[Callable[[], None]], float]
-"""Waits while the machine is needed for something else, after calling what saves the state;
-returns the seconds that it waited."""
 
 DECAY = 0.01
 STEEPEST = 1.0  # the gradient's norm is clipped to this
-SAVED_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +38,8 @@ class CurvePoint:
     held: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """How far a run has come. `loss` of the last batch; `left` in seconds."""
-
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-    left: float
-
-
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """The state of a run: all that is needed to continue.
 
     Arrays by number of the trained tensor: its weights now, AdamW's two means, its best weights.
@@ -95,7 +79,7 @@ class Training:
         self.lengths = [len(row.ids) for row in data.rows]
         self.batches, self.looks = steps(self.learned, self.lengths, settings)
         self.adam = torch.optim.AdamW(decaying(self.trained), lr=settings.rate)
-        self.state = State(best_weights=self._weights())
+        self.state = TrainingState(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
 
     def attached(self) -> dict[str, Any]:
@@ -203,7 +187,7 @@ class Training:
             tokens += float(weights.sum())
         return total / tokens
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> TrainingState:
         """The state with copies of its arrays, to be saved and then forgotten."""
         moments = [self.adam.state[p] for p in self.trained]
         return replace(
@@ -213,7 +197,7 @@ class Training:
             second=[array(m["exp_avg_sq"]) for m in moments if m],
         )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: TrainingState) -> None:
         """Continue from a saved state of the same run."""
         self.state = replace(state, weights=[], first=[], second=[])
         with torch.no_grad():
@@ -287,48 +271,3 @@ def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
     matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
     groups = [{"params": matrices, "weight_decay": DECAY}]
     return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
-
-
-def never(save: Callable[[], None]) -> float:
-    """The `rest` of a run that never waits."""
-    return 0.0
-
-
-def train(
-    training: Training,
-    save: Callable[[State], None],
-    show: Callable[[TrainingProgress], None],
-    say: Callable[[CurvePoint], None],
-    saved_every: float = SAVED_EVERY,
-    rest: Rest = never,
-) -> None:
-    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop.
-
-    `rest` is asked before every step; it may wait as long as it likes.
-    """
-    began = saved = time.monotonic()
-    done, left = (
-        0,
-        sum(training.lengths[n] for b in training.batches[training.state.step :] for n in b),
-    )
-    try:
-        while True:
-            if training.due:
-                say(training.look())
-            if training.over:
-                return
-            began += rest(lambda: save(training.snapshot()))
-            loss = training.step()
-            state = training.state
-            before, left = left, training.tokens_from(state.step)
-            done += before - left
-            now = time.monotonic()
-            rate = done / max(now - began, 1e-9)
-            show(TrainingProgress(state.step, len(training.batches), loss, rate, left / rate))
-            if now - saved >= saved_every:
-                save(training.snapshot())
-                saved = now
-    except KeyboardInterrupt:
-        if training.whole:
-            save(training.snapshot())
-        raise

@@ -27,7 +27,7 @@ class Base:
 
 
 def place(out: Path) -> Path:
-    """Where the card of `out` is."""
+    """The path of the card of `out`."""
     return out.with_name(out.name + ".json")
 
 

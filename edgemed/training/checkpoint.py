@@ -15,7 +15,7 @@ import numpy as np
 from edgemed.adapters.adapter import F32
 from edgemed.errors import InvalidFile, Refused
 from edgemed.storage.whole import in_words, write_whole
-from edgemed.training.adapt import CurvePoint, State
+from edgemed.training.adapt import CurvePoint, TrainingState
 
 ARRAYS = ("weights", "first", "second", "best_weights")
 AGAIN = "give the same files and options, or start over and replace what is there"
@@ -26,7 +26,7 @@ def place(out: Path) -> Path:
     return out.with_name(out.name + ".progress")
 
 
-def save(path: Path, run: str, state: State) -> None:
+def save(path: Path, run: str, state: TrainingState) -> None:
     """Write `state` of the run that `run` names."""
     without = replace(state, weights=[], first=[], second=[], best_weights=[])  # asdict() copies
     plain = {k: v for k, v in asdict(without).items() if k not in ARRAYS}
@@ -38,14 +38,14 @@ def save(path: Path, run: str, state: State) -> None:
         write_whole(path, memory.getvalue())
 
 
-def load(path: Path, run: str) -> State:
+def load(path: Path, run: str) -> TrainingState:
     """The state in `path`. Refused if it belongs to another run."""
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())
             if about["run"] != run:
                 raise Refused(f"{path} belongs to another run: files or options differ", AGAIN)
-            state = State(**about["state"])
+            state = TrainingState(**about["state"])
             state.curve = [CurvePoint(**point) for point in about["state"]["curve"]]
             for kind in ARRAYS:
                 setattr(state, kind, _list(file, kind))

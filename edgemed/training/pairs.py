@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edgemed.clinic.note import Note, decode, parse, refuse_unusable
-from edgemed.clinic.summarize import prompt_of
-from edgemed.clinic.template import Template
+from edgemed.clinic.summarizing.summarize import prompt_of
+from edgemed.clinic.summarizing.template import Template
 from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.training.examples import MOST, Example

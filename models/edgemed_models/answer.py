@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Request
+from edgemed_models.base import Done, Event, Failed, LanguageModel, ModelError, Piece, Request
 
 Ending = Literal["stop", "length", "loop", "cancelled", "failed"]
 """How an answer ended: by itself, at its limit, in a loop, stopped by the user, or broken off."""
@@ -67,7 +67,7 @@ def collect(
     return answer
 
 
-def ask(model: Model, request: Request) -> Answer:
+def ask(model: LanguageModel, request: Request) -> Answer:
     """The model's answer to `request`. Raises ModelError where the engine breaks off."""
     answer = collect(model.generate(request))
     refuse_broken(answer)
@@ -75,7 +75,7 @@ def ask(model: Model, request: Request) -> Answer:
 
 
 def ask_many(
-    model: Model, requests: Sequence[Request]
+    model: LanguageModel, requests: Sequence[Request]
 ) -> Generator[tuple[int, Answer], None, None]:
     """The answers to all `requests`, each with the number of its request, as they end.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 Role = Literal["system", "user", "assistant"]
-Reason = Literal["stop", "length", "loop", "cancelled"]
+StopReason = Literal["stop", "length", "loop", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Done:
     """The answer ended: the model stopped, the token limit cut it, it repeated itself and was
     ended, or it was cancelled."""
 
-    reason: Reason
+    reason: StopReason
     timings: Timings
 
 
@@ -140,7 +140,7 @@ class ModelError(ValueError):
         self.log = log
 
 
-class Model(Protocol):
+class LanguageModel(Protocol):
     """A loaded language model. One request at a time; `cancel` may come from any thread."""
 
     @property

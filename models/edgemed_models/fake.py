@@ -16,9 +16,9 @@ from edgemed_models.base import (
     Message,
     Piece,
     Prefill,
-    Reason,
     Request,
     Scored,
+    StopReason,
     Timings,
 )
 
@@ -49,7 +49,7 @@ class ScriptedModel:
     script: Script = ()
     delay: float = 0.0
     fail_after: int | None = None
-    reason: Reason = "stop"
+    reason: StopReason = "stop"
     scorer: Scorer = one_nat_per_word
     name: str = "scripted"
     context: int = 4096

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from edgemed_models.answer import collect
-from edgemed_models.base import Event, Model, Piece
+from edgemed_models.base import Event, LanguageModel, Piece
 
 from edgemed.clinic import samples
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import prompt_of, request_of, write
-from edgemed.clinic.template import Template, list_templates, readable
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
+from edgemed.clinic.summarizing.template import Template, readable
+from edgemed.clinic.summarizing.template_files import list_templates
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options, load_model
 
@@ -36,7 +37,9 @@ def texts() -> dict[str, str]:
     return {"sample": samples.note(), "dialogue": samples.dialogue(), **own}
 
 
-def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
+def drafted(
+    model: LanguageModel, template: Template, text: str, most: int
+) -> tuple[str, dict[str, Any]]:
     """A draft, and counts of it."""
     began, times = time.perf_counter(), list[float]()
 
@@ -69,7 +72,7 @@ def is_readable(template: Template, draft: str) -> bool:
 
 
 def each(
-    model: Model, most: int, notes: dict[str, str]
+    model: LanguageModel, most: int, notes: dict[str, str]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(template, draft, counts) for every template on every note."""
     for name, text in notes.items():

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from edgemed_models.base import Message
 
-from edgemed.clinic.template import messages
+from edgemed.clinic.summarizing.template import messages
 from models.partner.rows import Row, turns_of
 
 LEAST_SHARE = 0.8

@@ -23,9 +23,10 @@ from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import write_whole
 from edgemed.training import card, checkpoint
-from edgemed.training.adapt import CurvePoint, Training, TrainingProgress, train
+from edgemed.training.adapt import CurvePoint, Training
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import read_examples
+from edgemed.training.loop import TrainingProgress, train
 from edgemed.training.schedule import RunSettings
 from edgemed.training.trainable import load_trainable
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from edgemed_models.answer import collect
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Review
-from edgemed.clinic.summarize import prompt_of, request_of, write
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
 from edgemed.local_models.loading import Options, load_model
 from models.partner.rows import Row, read_rows
 
@@ -49,7 +49,7 @@ def rows_of(data: Path, count: int) -> list[Row]:
     return random.Random(SEED).sample(rows, len(rows))[:count]
 
 
-def drafted(model: Model, row: Row) -> tuple[str, str]:
+def drafted(model: LanguageModel, row: Row) -> tuple[str, str]:
     """The draft of a row, and how it ended."""
     most = min(MOST_TOKENS, row.template.max_tokens)
     answer = collect(write(model, request_of(prompt_of(row.note, row.template), most)))

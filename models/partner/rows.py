@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.template import Template, fill, load_template
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError
 
 MAPPING = tomllib.loads(Path(__file__).with_name("mapping.toml").read_text(encoding="utf-8"))

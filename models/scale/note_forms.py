@@ -6,7 +6,7 @@ For training only; the examination asks in the plain form.
 from random import Random
 
 from edgemed.clinic.note import parse
-from edgemed.clinic.template import Template, messages
+from edgemed.clinic.summarizing.template import Template, messages
 
 HEADINGS = ("NOTE", "DISCHARGE NOTE", "SAMPLE NOTE (an invented patient)", "Ward note", "Visit:")
 AS_WRITTEN = 0.65  # the share left alone

@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgemed.clinic.checks.review import claims_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.attributes import BACK, carried_on
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read, read_one
+from edgemed.clinic.reviewing.review import claims_of
 from edgemed.clinic.sentences import split
 from edgemed.evals.planting import PLANTERS, Planted, plant
 from edgemed.evals.planting_attributes import ATTRIBUTES

@@ -12,13 +12,13 @@ import statistics
 import time
 from pathlib import Path
 
-from edgemed_models.base import Model, Piece
+from edgemed_models.base import LanguageModel, Piece
 
 from edgemed.clinic import samples
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.summarize import prompt_of, request_of
-from edgemed.clinic.template import load_template
+from edgemed.clinic.summarizing.readahead import read_ahead
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.local_models.loading import Options, load_model
 from tests.bench.engine import interval
 
@@ -26,7 +26,7 @@ TEMPLATES = ("discharge-summary", "referral-letter")
 TOKENS = 4096  # room for prompt and draft
 
 
-def until_first(model: Model, note: Note, template: str) -> float:
+def until_first(model: LanguageModel, note: Note, template: str) -> float:
     """Seconds from the choice of a template to the first piece of its draft."""
     began = time.perf_counter()
     for event in model.generate(request_of(prompt_of(note, load_template(template)), 4)):

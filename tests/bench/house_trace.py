@@ -27,7 +27,7 @@ WORD = "Zanzibarine"
 """A word that no code knows: whatever holds it, holds the note."""
 DEPTH, WIDEST = 5, 64  # how deep a value is looked into, and how many items of each part
 COUNTED = {
-    "prompts made of the note": "edgemed/clinic/template.py:messages",
+    "prompts made of the note": "/template.py:messages",
     "token counts asked of the model": "engine/client.py:LlamaModel.count",
 }
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rouge_score import rouge_scorer
 
-from edgemed.clinic.checks.omissions import uncarried_share
-from edgemed.clinic.checks.review import review_read
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.omissions import uncarried_share
+from edgemed.clinic.reviewing.review import review_read
 from tests.bench import baselines
 from tests.bench.documents import HUMAN, rows
 

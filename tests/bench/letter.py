@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from edgemed.logs import audit
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 from tests.tui.terminal import Terminal

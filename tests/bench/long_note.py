@@ -12,9 +12,9 @@ import resource
 import time
 from pathlib import Path
 
-from edgemed.clinic.checks.review import review_read
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.review import review_read
 from tests.bench.documents import documents
 from tests.bench.small_sets import words_up_to
 from tests.conftest import DATA

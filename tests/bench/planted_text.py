@@ -21,11 +21,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edgemed.clinic.checks.review import review_text
 from edgemed.clinic.findings import Claim
 from edgemed.clinic.note import parse
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.reviewing.review import review_text
 from tests.bench.documents import documents, rows
 from tests.bench.public_texts import published
 from tests.conftest import DATA

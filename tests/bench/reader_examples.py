@@ -13,11 +13,11 @@ from typing import Any
 from edgemed_models.encoder import read as packaged
 from tokenizers import Tokenizer
 
-from edgemed.clinic.checks.review import claims_of
 from edgemed.clinic.findings import Claim, Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.review import claims_of
 from edgemed.evals.planting import PLANTERS, plant
 from edgemed.evals.planting_attributes import ATTRIBUTES
 from models.encoder.reader_rows import Pair, evidence, row

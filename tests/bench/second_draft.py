@@ -9,12 +9,12 @@ machine seconds say little.
 import sys
 from pathlib import Path
 
-from edgemed_models.base import Done, Model
+from edgemed_models.base import Done, LanguageModel
 
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.summarize import prompt_of, request_of
-from edgemed.clinic.template import load_template
+from edgemed.clinic.summarizing.readahead import read_ahead
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.local_models.loading import Options, load_model
 from edgemed.local_models.tuning import invented
 
@@ -22,7 +22,7 @@ TEMPLATES = ("soap", "discharge-summary", "referral-letter")
 NOTE_TOKENS = 1800
 
 
-def note_of(model: Model) -> Note:
+def note_of(model: LanguageModel) -> Note:
     """Invented lines of about `NOTE_TOKENS` tokens."""
     lines, text = invented(), ""
     while model.count(prompt_of(parse(text or "x"), load_template("soap")).messages) < NOTE_TOKENS:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from edgemed_models.encoder import Encoder
 
-from edgemed.clinic.checks.review import review_read
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.review import review_read
 from tests.bench.documents import Document, rows
 from tests.bench.intervals import grouped, interval
 from tests.bench.traps import traps

@@ -12,8 +12,8 @@ import re
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.rewording import ENOUGH, TIMES, Rewording
 
-from edgemed.clinic.checks.review import review
-from edgemed.clinic.usable import instructions, unusable
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.reviewing.usable import instructions, unusable
 from tests.edgemed.clinic.written import pairs
 
 

@@ -17,7 +17,7 @@ from edgemed_tui.plain.line import LineMode
 
 import edgemed
 from edgemed.cli.main import main
-from edgemed.clinic import summarize as drafting
+from edgemed.clinic.summarizing import summarize as drafting
 from edgemed.local_models.loading import Planned
 from edgemed.logs import audit
 from edgemed.logs.audit import LogFiles
@@ -63,7 +63,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Counting:
         return made
 
     monkeypatch.setattr(drafting, "messages", render)
-    monkeypatch.setattr("edgemed.clinic.template.messages", render)
+    monkeypatch.setattr("edgemed.clinic.summarizing.template.messages", render)
     return Counting(pieces(DRAFT))
 
 

@@ -61,7 +61,7 @@ def test_only_one_file_imports(package: str) -> None:
 TALKERS = ("huggingface_hub", "requests", "urllib3", "httpx", "hf_xet", "aiohttp", "sentry_sdk")
 PROCESSES = {
     "the worker": "from edgemed_models.engine import worker; worker.load_libraries()",
-    "a check": "import edgemed.clinic.checks.review, edgemed_models.encoder as e; e.encoder()",
+    "a check": "import edgemed.clinic.reviewing.review, edgemed_models.encoder as e; e.encoder()",
     "the screen": "import edgemed_tui.app, edgemed_tui.machine, edgemed_tui.screens.merge",
     "a merge": "from edgemed.cli.merging import merge, diff; import edgemed.cli.evals.sweep",
 }

@@ -112,11 +112,11 @@ def stale_in(text: str) -> Iterator[str]:
     ("text", "found"),
     [
         ("`edgemed/clinic/cases.py`", ["no file edgemed/clinic/cases.py"]),
-        ("`clinic/case.py` and `edgemed/clinic/`", []),
+        ("`case/case.py` and `edgemed/clinic/`", []),
         ("`edgemed/clinics/`", ["no folder edgemed/clinics/"]),
         ("```sh\npython -m tests.bench.no_such --each 3\n```", ["no module tests.bench.no_such"]),
         ("`python -m tests.bench.house` and `python -m docs write`", []),
-        ("`edgemed.clinic.case`, `edgemed.api`, `edgemed.merging.methods.table.METHODS`", []),
+        ("`edgemed.clinic.case.case`, `edgemed.api`, `edgemed.merging.methods.table.METHODS`", []),
         ("`edgemed.clinic.cases`", ["no edgemed.clinic.cases"]),
         ("`edgemed merge a b --t 0.5 --tensor-type x`", ["no option --tensor-type of merge"]),
         ("```sh\nedgemed merge a b \\\n  --half 0.5\n```", ["no option --half of merge"]),

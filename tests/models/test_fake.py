@@ -2,14 +2,14 @@
 
 import threading
 
-from edgemed_models.base import Done, Failed, Message, Model, Piece, Prefill, Request
+from edgemed_models.base import Done, Failed, LanguageModel, Message, Piece, Prefill, Request
 from edgemed_models.fake import ScriptedModel
 
 REQUEST = Request((Message("user", "one two three four five six seven"),), max_tokens=10)
 
 
 def test_it_is_a_model_to_the_type_checker() -> None:
-    model: Model = ScriptedModel()
+    model: LanguageModel = ScriptedModel()
     model.close()
 
 

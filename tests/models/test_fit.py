@@ -7,19 +7,13 @@ from edgemed_models.base import ModelError
 from edgemed_models.engine.fit import (
     GPU_DRIVER,
     GPU_MARGIN,
-    MIB,
-    DoesNotFit,
-    Gpu,
-    Layer,
-    ModelSizes,
-    Wish,
     compute_bytes,
-    explain,
     fit,
     kv_bytes,
     largest_context,
     sequences_for,
 )
+from edgemed_models.engine.memory_plan import MIB, DoesNotFit, Gpu, Layer, ModelSizes, Wish, explain
 from edgemed_models.machine import Memory
 
 GIB = 1 << 30

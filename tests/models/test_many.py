@@ -13,7 +13,7 @@ from edgemed_models.answer import Answer, ask, ask_many
 from edgemed_models.base import Done, Event, Failed, Message, ModelError, Piece, Prefill, Request
 from edgemed_models.engine import binding, loop, many
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.context import Context
+from edgemed_models.engine.context import LlamaContext
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import Sequences
 from edgemed_models.engine.settings import EngineSettings
@@ -31,7 +31,7 @@ def asked(text: str, tokens: int = 24, **more: object) -> Request:
 def test_beside_another_sequence_only_rounding_changes(settings: EngineSettings) -> None:
     weights, stop = Weights(settings), binding.StopFlag()
     text, other = (weights.tokenize(STORY + end, special=False) for end in ("One day", "A dog"))
-    single = Context(weights, settings, 256, stop)
+    single = LlamaContext(weights, settings, 256, stop)
     assert list(loop.read(single, text, 0)) == [len(text)]
     alone = single.logits(-1).copy()
     pool = Sequences(weights, settings, 256, 2, stop)

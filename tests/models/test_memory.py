@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.fit import MIB
+from edgemed_models.engine.memory_plan import MIB
 from edgemed_models.engine.tiles import tiles_crash
 from edgemed_models.machine import container_limit
 from edgemed_models.scale import path_of
@@ -18,7 +18,8 @@ from edgemed_models.scale import path_of
 from edgemed.errors import Refused
 from edgemed.gguf import open_model
 from edgemed.local_models import loading
-from edgemed.local_models.loading import Options, plan_model, settings_for, shape_of
+from edgemed.local_models.header_sizes import shape_of
+from edgemed.local_models.loading import Options, plan_model, settings_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
 

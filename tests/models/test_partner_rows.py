@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic.template import load_template, messages
+from edgemed.clinic.summarizing.template import messages
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError
 from edgemed.training.examples import read_examples
 from models.partner.examples import choose, line, write

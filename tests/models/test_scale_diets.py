@@ -14,7 +14,8 @@ from edgemed_models.scale.items import TEMPLATE
 from edgemed_models.scale.patients import is_held_out
 
 from edgemed.clinic.note import parse
-from edgemed.clinic.template import load_template, messages
+from edgemed.clinic.summarizing.template import messages
+from edgemed.clinic.summarizing.template_files import load_template
 from tests.models.scale_scripts import imported
 
 WORDS = "river stone lamp winter bridge paper".split()

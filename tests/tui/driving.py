@@ -10,9 +10,11 @@ from edgemed_tui.app import EdgemedApp
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.widgets.review_pane import ReviewPane
+from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 
-from edgemed.clinic.session import Stage, stage
+from edgemed.clinic.case.session import Stage, stage
+from edgemed.logs import audit
 from tests.tui.scripted import app
 
 KEYS = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus"}
@@ -87,3 +89,14 @@ async def shown(pilot: Pilot[None], name: str, wanted: Callable[[str], bool]) ->
             return words
         await pilot.pause(0.02)
     raise AssertionError(f"never as wanted: {words}")
+
+
+def place(folder: Path) -> audit.LogFiles:
+    """The audit log of a test's folder."""
+    return audit.LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+
+
+def status_of(pilot: object) -> str:
+    """The two lines around the session, as text."""
+    screen = pilot.app.screen  # type: ignore[attr-defined]
+    return f"{screen.query_one(Notice).content} {screen.query_one(StatusLine).content}"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.services import ModelChoice, Services
@@ -135,7 +135,7 @@ def services(
     scripted = model or ScriptedModel(pieces(DRAFT))
     choice = ModelChoice("scripted", "says what it was told", "00ff", demonstration)
 
-    def open_model(chosen: ModelChoice) -> Model:
+    def open_model(chosen: ModelChoice) -> LanguageModel:
         return scripted
 
     home = folder or Path(tempfile.mkdtemp(prefix="edgemed-test-"))

@@ -7,7 +7,7 @@ from edgemed_tui.machine import services
 from textual.widgets import Input
 
 from edgemed.adapters.naming import Use
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.loading import Options
 from tests.edgemed.adapters.test_unfolded import adapter
 from tests.tui.driving import press, shown, started
@@ -22,8 +22,8 @@ def test_adapters_are_shown_beside_every_model(tmp_path: Path) -> None:
 
 
 async def test_an_adapter_is_tried_and_kept_on_the_models_screen(tmp_path: Path) -> None:
-    library.add(path_of("instruct"), "one", True, lambda nbytes: None)
-    library.alias("one", "two")
+    adding.add(path_of("instruct"), "one", True, lambda nbytes: None)
+    adding.alias("one", "two")
     style = adapter(path_of("instruct"), tmp_path / "style.gguf", 0.5)
     nothing = adapter(path_of("instruct"), tmp_path / "nothing.gguf", 0.0)
     async with started(app(folder=tmp_path)) as pilot:

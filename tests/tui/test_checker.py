@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from edgemed_tui.checker import CheckBroke, Checker
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 from tests.tui.scripted import DRAFT, NOTE
 
 

@@ -9,7 +9,8 @@ import pytest
 from edgemed_tui import folders
 from edgemed_tui.folders import WAITING, Listing, folder_with, listed, shown_path
 from edgemed_tui.literal import Words
-from edgemed_tui.screens.files import AskPath, FilePicker
+from edgemed_tui.screens.ask_path import AskPath
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
 from textual.pilot import Pilot

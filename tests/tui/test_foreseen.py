@@ -28,8 +28,8 @@ from edgemed_tui.widgets.status import Notice
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from edgemed.clinic import sessions
-from edgemed.clinic.template import own_folder
+from edgemed.clinic.case import sessions
+from edgemed.clinic.summarizing.template_files import own_folder
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.local_models import library
@@ -40,9 +40,9 @@ from tests.tui.scripted import DRAFT, NOTE, OMISSION, app, services
 CRASH = """
 import sys
 from pathlib import Path
-from edgemed.clinic import sessions
-from edgemed.clinic import session as steps
-from edgemed.clinic.document import Origin
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.document import Origin
 from tests.tui.scripted import DRAFT, app
 made = app(folder=Path(sys.argv[1]))
 def crash():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from tests.tui.scripted import DRAFT, NOTE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.dialogs import AskSignature, AskUnsaved
-from edgemed_tui.screens.files import AskPath
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
 from edgemed.logs import audit, database, seals
 from edgemed.logs.audit import Log
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until

@@ -16,7 +16,8 @@ from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import POLICIES, between
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Progress, run_plan
+from edgemed.merging.run.progress import Progress
+from edgemed.merging.run.run import run_plan
 from edgemed.quantizing.file_types import FILE_TYPES
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.tui.driving import case_of, press, shown, started
@@ -46,7 +47,7 @@ def interrupted(pair: Pair, out: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgemed.merging.run.run.REPORT_SECONDS", 0.0)
+        patch.setattr("edgemed.merging.run.progress.REPORT_SECONDS", 0.0)
         run_plan(plan, stop, resume=True)
 
 

@@ -9,7 +9,7 @@ from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.widgets.rows_pane import RowsPane
 from textual.widgets import Input
 
-from edgemed.local_models import library, sticks, tuning
+from edgemed.local_models import adding, library, sticks, tuning
 from edgemed.local_models.tuned import Speed, remember
 from tests.tui.driving import press, shown, started
 from tests.tui.scripted import app
@@ -62,7 +62,7 @@ async def test_a_model_is_tuned_trial_by_trial_and_looked_into(
         remember(path, Speed(2, 77, 240.0, 9.5))
         return Speed(2, 77, 240.0, 9.5)
 
-    library.add(pair[0], "a", True, lambda nbytes: None)
+    adding.add(pair[0], "a", True, lambda nbytes: None)
     monkeypatch.setattr(tuning, "tune", tune)
     async with started(app(folder=tmp_path)) as pilot:
         await press(pilot, "f2")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.widgets.status import Notice
 from textual.widgets import Input
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from tests.tui.driving import case_of, drafted, press
 from tests.tui.scripted import DRAFT
 

@@ -8,13 +8,14 @@ import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.literal import literal
 from edgemed_tui.screens import session
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.behind import PageBehind
-from edgemed_tui.screens.files import AskPath, FilePicker
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 from tests.tui.driving import case_of, panes_of, press, until
 from tests.tui.scripted import NOTE, app, pieces
 

@@ -17,8 +17,8 @@ from edgemed_tui import plain
 from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.services import Services
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions, signing
 from edgemed.clinic.findings import Review
 from edgemed.errors import UsageError
 from edgemed.logs import audit, database, seals
@@ -57,7 +57,7 @@ def test_an_opened_text_says_how_it_stands(tmp_path: Path, signed: bool) -> None
     session = steps.drafted(steps.opened(NOTE), origin, "I cannot help with that.", cut=True)
     session = steps.reviewed(session, session.text, Review((), (), (), ("refuses to answer",)))
     if signed:
-        session = steps.signed(session, "Dr A", at="2026-01-02T03:04:05+00:00", reason="seen")
+        session = signing.signed(session, "Dr A", at="2026-01-02T03:04:05+00:00", reason="seen")
     lock = sessions.make_lock("four words of mine")
     path = sessions.save_new(tmp_path / "sessions", "2026-01-02T03:04:05", session, lock)
     for typed in ([f"open {path.stem}"], [f"open {path.stem}", "read"]):
@@ -304,7 +304,7 @@ def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
     def broken(line: LineMode, rest: str) -> None:
         raise KeyError(line.session.source)
 
-    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(broken, "breaks"))
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.LineCommand(broken, "breaks"))
     line, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
     assert "Not done: KeyError in test_plain.py, line " in said
     assert "DISCHARGE NOTE" not in said and line.session.text == DRAFT
@@ -316,7 +316,7 @@ def test_what_the_system_refuses_is_said_with_what_helps(
     def refused(line: LineMode, rest: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/media/stick")
 
-    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(refused, "breaks"))
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.LineCommand(refused, "breaks"))
     _, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
     assert "Not done: /media/stick: Permission denied." in said
     assert "What helps: give this user the right" in said

@@ -18,9 +18,9 @@ from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.clinic.history import NOBODY
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.history import NOBODY
 from edgemed.errors import InvalidFile
 from tests.tui.driving import case_of, drafted, panes_of, press, shown, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
@@ -42,7 +42,7 @@ print("code", made.return_code)
 HANGUP = """
 import sys, time, threading, os, signal
 from pathlib import Path
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from tests.tui.scripted import app
 made = app(folder=Path(sys.argv[1]))
 made.case.lock = sessions.make_lock("four words of mine")

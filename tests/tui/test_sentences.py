@@ -10,7 +10,7 @@ from edgemed_tui.screens.deciding import sure_of
 from edgemed_tui.screens.dialogs import Attest
 from edgemed_tui.sentences import ended, fault_rows, sentences
 
-from edgemed.clinic import session as steps
+from edgemed.clinic.case import session as steps
 from edgemed.errors import LOG_LINE, EdgemedError
 from tests.tui.test_plain import talk
 

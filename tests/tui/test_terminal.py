@@ -12,8 +12,8 @@ from edgemed_tui import machine
 
 from edgemed.clinic import samples
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import budget, prompt_of
-from edgemed.clinic.template import list_templates
+from edgemed.clinic.summarizing.summarize import budget, prompt_of
+from edgemed.clinic.summarizing.template_files import list_templates
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit
 from edgemed.merging.demo_model import merged_model

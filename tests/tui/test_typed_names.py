@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from edgemed_tui.literal import Words
-from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.models import ModelPicker
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.typed import path_of

@@ -3,9 +3,9 @@
 import pytest
 from edgemed_tui.widgets.verdict_line import sign
 
-from edgemed.clinic.session import Session
-from edgemed.clinic.verdict import verdict
-from tests.edgemed.clinic.test_verdict import flag, reviewed
+from edgemed.clinic.case.session import Session
+from edgemed.clinic.case.verdict import verdict
+from tests.edgemed.clinic.case.test_verdict import flag, reviewed
 
 MAJOR, MINOR = flag("dose", "major", 0), flag("wording", "minor", 3)
 

@@ -17,7 +17,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed.clinic.case import Case
+from edgemed.clinic.case.case import Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter
@@ -39,7 +39,7 @@ from edgemed_tui.screens.notes import TypeNote
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.sweep import SweepScreen
-from edgemed_tui.screens.welcome import Way, WelcomeScreen
+from edgemed_tui.screens.welcome import Beginning, WelcomeScreen
 from edgemed_tui.sentences import sentences
 from edgemed_tui.services import Services
 from edgemed_tui.themes import NAMES, THEMES
@@ -219,7 +219,7 @@ class EdgemedApp(App[None]):
         """What this is and how to begin."""
         self.push_screen(WelcomeScreen(self.services), self._begin)
 
-    def _begin(self, way: Way | None) -> None:
+    def _begin(self, way: Beginning | None) -> None:
         for screen in self.sessions:
             if way == "sample":
                 screen.open_sample()

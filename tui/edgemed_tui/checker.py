@@ -20,7 +20,7 @@ class CheckBroke(Exception):
 
 
 class Checker:
-    """Callable like `edgemed.clinic.checks.review.review`; one call at a time."""
+    """Callable like `edgemed.clinic.reviewing.review.review`; one call at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +79,7 @@ class Checker:
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Check what comes in until it ends; a note without a draft is read ahead."""
-    from edgemed.clinic.checks.review import Reviewer
+    from edgemed.clinic.reviewing.review import Reviewer
     from edgemed_tui.crash import told
 
     review = Reviewer()

@@ -3,9 +3,10 @@
 from textual.app import App
 from textual.binding import Binding
 
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import Dialog
-from edgemed_tui.screens.files import AskPath, FilePicker
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.models import ModelsScreen

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
 from edgemed.adapters.naming import Use, use_of
-from edgemed.clinic import samples, sessions
+from edgemed.clinic import samples
+from edgemed.clinic.case import sessions
 from edgemed.gguf import open_model
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.demonstration import (
     is_demonstration,
     limits_of,
@@ -82,7 +83,7 @@ def demonstration() -> Sequence[ModelChoice]:
     return [ModelChoice("demonstration", about, path=path, demonstration=True)]
 
 
-def opened(choice: ModelChoice, options: Options) -> Model:
+def opened(choice: ModelChoice, options: Options) -> LanguageModel:
     """The engine with this model in it."""
     adapters = options.adapters or kept_with(choice)
     return load_model(file_of(choice), replace(options, adapters=adapters))
@@ -121,4 +122,4 @@ def hashes_of(choice: ModelChoice) -> ModelChoice:
     """The choice with the SHA-256 of its file, seconds for a large one, and of its recipe."""
     path = file_of(choice)
     recipe = str(open_model(path).metadata.get(RECIPE_HASH, ""))
-    return choice._replace(hash=choice.hash or library.digest(path, lambda _: None), recipe=recipe)
+    return choice._replace(hash=choice.hash or adding.digest(path, lambda _: None), recipe=recipe)

@@ -8,9 +8,9 @@ from edgemed_models.answer import Answer
 from edgemed_models.base import Prefill
 from textual.message import Message
 
-from edgemed.clinic.drafting import Draft
+from edgemed.clinic.case.drafting import Draft
+from edgemed.clinic.case.session import Finding
 from edgemed.clinic.findings import Omission, Review
-from edgemed.clinic.session import Finding
 from edgemed_tui.services import ModelChoice
 
 

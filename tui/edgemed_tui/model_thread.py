@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from edgemed_models.answer import Answer, collect
-from edgemed_models.base import Event, Failed, Model, ModelError, Piece, Prefill
+from edgemed_models.base import Event, Failed, LanguageModel, ModelError, Piece, Prefill
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from edgemed.clinic.drafting import Draft
+from edgemed.clinic.case.drafting import Draft
 from edgemed.clinic.note import Note
-from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.summarize import request_for, write
+from edgemed.clinic.summarizing.readahead import read_ahead
+from edgemed.clinic.summarizing.summarize import request_for, write
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes
@@ -46,7 +46,7 @@ class ModelThread:
 
     def __init__(self, services: Services, screen: MessagePump) -> None:
         self.services = services
-        self.model: Model | None = None
+        self.model: LanguageModel | None = None
         self._screen = screen
         self._engine = ThreadPoolExecutor(1, "edgemed-model")
         self._checker = ThreadPoolExecutor(1, "edgemed-check")

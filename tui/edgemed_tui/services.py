@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
-from edgemed.clinic.checks.review import review
-from edgemed.clinic.document import Origin
-from edgemed.clinic.drafting import field_settings
+from edgemed.clinic.case.document import Origin
+from edgemed.clinic.case.drafting import field_settings
 from edgemed.clinic.findings import Review
-from edgemed.clinic.template import Template
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.summarizing.template import Template
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.logs.audit import LogFiles, now
 from edgemed.machine.check import Check
@@ -64,7 +64,7 @@ class Services:
     """How to list and open models, where files are, and what time it is."""
 
     models: Callable[[], Sequence[ModelChoice]]
-    open_model: Callable[[ModelChoice], Model]
+    open_model: Callable[[ModelChoice], LanguageModel]
     place: LogFiles
     settings: Path
     sessions: Path

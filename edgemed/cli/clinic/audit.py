@@ -125,8 +125,8 @@ def list_drafts(place: LogFiles, note: Path | None, as_json: bool) -> int:
 
 def texts_of(note: Path) -> tuple[str, ...]:
     """A note as the command line hashes it, and as the screen does: with other line ends."""
+    from edgemed.clinic.case.session import opened
     from edgemed.clinic.note import read_note
-    from edgemed.clinic.session import opened
 
     text = read_note(note).text
     return text, opened(text).source

@@ -19,7 +19,7 @@ from edgemed.cli.options.sampling import sampling_options
 from edgemed.cli.terminal.printing import data
 from edgemed.cli.terminal.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import shown
+from edgemed.clinic.summarizing.summarize import shown
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import (

@@ -12,13 +12,13 @@ from typing import Any
 
 from edgemed.cli.options.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.terminal.printing import print_json
-from edgemed.clinic.checks.review import review
-from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span, Vital
 from edgemed.clinic.note import decode, read_note, read_piped
-from edgemed.clinic.ranking import first_then_rest
-from edgemed.clinic.reading.addressed import told
-from edgemed.clinic.usable import above
+from edgemed.clinic.reading.addressed_shown import told
+from edgemed.clinic.reviewing.counting import all_of, counted
+from edgemed.clinic.reviewing.ranking import first_then_rest
+from edgemed.clinic.reviewing.review import review
+from edgemed.clinic.reviewing.usable import above
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream

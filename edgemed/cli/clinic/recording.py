@@ -12,10 +12,10 @@ from pathlib import Path
 from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
-from edgemed.clinic import history
-from edgemed.clinic.document import Origin
+from edgemed.clinic.case import history
+from edgemed.clinic.case.document import Origin
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template, readable
+from edgemed.clinic.summarizing.template import Template, readable
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive
 from edgemed.logs.audit import Log, default_place, now

@@ -33,9 +33,17 @@ from edgemed.cli.terminal.stream import (
     follow,
 )
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
-from edgemed.clinic.parts import Part, divide, stated, summarize_parts
-from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
-from edgemed.clinic.template import Template, fill, load_template
+from edgemed.clinic.summarizing.parts import NotePart, divide, stated, summarize_parts
+from edgemed.clinic.summarizing.summarize import (
+    Prompt,
+    budget,
+    prompt_of,
+    refusal,
+    request_of,
+    write,
+)
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -195,7 +203,7 @@ def how_much(
     template: Template,
     prompt: Prompt,
     tokens: int | None,
-) -> tuple[int, tuple[Part, ...]]:
+) -> tuple[int, tuple[NotePart, ...]]:
     """The most tokens to write, and with --in-parts the parts of a note that does not fit as one.
 
     Prints both if they differ from what was asked for. `tokens` of the prompt, where known.
@@ -226,7 +234,7 @@ def draft(
     template: Template,
     prompt: Prompt,
     limit: int,
-    parts: tuple[Part, ...],
+    parts: tuple[NotePart, ...],
 ) -> Answer:
     """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
     to be complete first."""

@@ -15,8 +15,8 @@ from edgemed.cli.terminal.printing import data, print_json
 from edgemed.cli.terminal.stream import close_text, exit_code, is_saved, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template, readable
-from edgemed.clinic.usable import above
+from edgemed.clinic.reviewing.usable import above
+from edgemed.clinic.summarizing.template import Template, readable
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import HEADING
 
@@ -127,6 +127,6 @@ def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
 
 def check(note: Note, text: str) -> Review:
     """The draft against its note; what checking needs is loaded only now, after the text is out."""
-    from edgemed.clinic.checks.review import review
+    from edgemed.clinic.reviewing.review import review
 
     return review(note.text, text)

@@ -9,11 +9,11 @@ from edgemed_models.engine.client import LlamaModel
 
 from edgemed.amounts import amount
 from edgemed.cli.terminal.asking import one_line
-from edgemed.clinic.counting import all_of, counted, flags_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template
-from edgemed.clinic.usable import above
+from edgemed.clinic.reviewing.counting import all_of, counted, flags_of
+from edgemed.clinic.reviewing.usable import above
+from edgemed.clinic.summarizing.template import Template
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 
 
@@ -31,7 +31,7 @@ def tell_about(note: Note) -> None:
 def tell_addressed(checked: Review | None, note: Note) -> None:
     """Possible instructions to the model in the note, on stderr: where they are, not their text."""
     if checked is not None and checked.addressed:
-        from edgemed.clinic.reading.addressed import told
+        from edgemed.clinic.reading.addressed_shown import told
 
         for words in told(note.text, checked.addressed):
             print(f"note: {words}; check whether it belongs there", file=sys.stderr)

@@ -9,9 +9,9 @@ from pathlib import Path
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import data, print_json, shown_hint
 from edgemed.cli.terminal.tables import show
-from edgemed.clinic.template import (
+from edgemed.clinic.summarizing.template import Template
+from edgemed.clinic.summarizing.template_files import (
     BrokenTemplate,
-    Template,
     find_templates,
     load_template,
     own_folder,

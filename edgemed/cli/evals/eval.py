@@ -15,9 +15,15 @@ from edgemed.amounts import amount
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.evals.example_options import (
     configure_shots,
-    refuse_shots,
     shots_of,
     shown_items,
+)
+from edgemed.cli.evals.task_folders import (
+    data_folder,
+    file_in,
+    make_folder,
+    refuse_tasks,
+    user_folder,
 )
 from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
@@ -26,13 +32,13 @@ from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.printing import clear_line, print_json
 from edgemed.cli.terminal.progress import minutes
 from edgemed.cli.terminal.tables import show
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.harness_form import ScoredTask, harness_form
 from edgemed.evals.scoring import refuse_missing_libraries
-from edgemed.evals.shots import shown_task, suffix_of
+from edgemed.evals.shots import shown_task
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
@@ -41,7 +47,7 @@ from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import Options
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
-from edgemed.storage.whole import in_words, private_folder, write_whole
+from edgemed.storage.whole import in_words, write_whole
 
 ASKING = ("out", "limit", "against", "text", "json", "harness")
 """Options about the questions and their results."""
@@ -244,44 +250,6 @@ def refuse_usage(args: argparse.Namespace) -> None:
     refuse_tasks(args)
     if args.harness is not None:
         refuse_place(args.harness, replace=True)
-
-
-def refuse_tasks(args: argparse.Namespace) -> None:
-    """UsageError unless tasks and data are named."""
-    if not args.tasks:
-        raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
-    if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
-        raise UsageError("a task is named twice", "run its splits one after the other")
-    refuse_shots(args)
-    if args.data is not None and not args.data.is_dir():
-        raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
-
-
-def data_folder() -> Path:
-    """Where the files of tasks are looked for if no folder is named."""
-    return user_folder() / "tasks"
-
-
-def user_folder() -> Path:
-    """The user's folder of edgemed's data."""
-    from platformdirs import user_data_path
-
-    return user_data_path("edgemed", appauthor=False)
-
-
-def make_folder(folder: Path) -> None:
-    """The folder of results, created if it is missing."""
-    try:
-        private_folder(folder)
-    except OSError as error:
-        raise EdgemedError(
-            f"cannot create the folder {folder}: {error.strerror}", "name another with -o"
-        ) from None
-
-
-def file_in(folder: Path, task: Task) -> Path:
-    """The file of a task's results; results with examples have a file of their own."""
-    return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
 
 def measured(

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemed.amounts import amount
-from edgemed.cli.evals.eval import EVERY, data_folder, make_folder, user_folder
+from edgemed.cli.evals.eval import EVERY
 from edgemed.cli.evals.eval_shown import table_of
+from edgemed.cli.evals.task_folders import data_folder, make_folder, user_folder
 from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names

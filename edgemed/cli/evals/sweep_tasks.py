@@ -34,8 +34,8 @@ from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import (
     ENDS,
-    Section,
     Swept,
+    SweptTask,
     TaskSweep,
     curve_rows,
     development_of,
@@ -191,7 +191,7 @@ def refuse_odd(args: argparse.Namespace, tasks: Sequence[Task]) -> None:
         raise UsageError("--keep-text is for a .html page", "name one, such as --report sweep.html")
 
 
-def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> list[Section]:
+def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> list[SweptTask]:
     """Every task with the items of its splits."""
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
@@ -199,7 +199,7 @@ def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> li
         early = development_of(task)
         asked, items = asked_items(args, task, data, way)
         chosen, some = asked_items(args, early, data, way) if early else (None, [])
-        sections.append(Section(asked, items, chosen, some))
+        sections.append(SweptTask(asked, items, chosen, some))
     return sections
 
 

@@ -6,7 +6,7 @@ from statistics import mean
 
 from edgemed.amounts import amount
 from edgemed.evals.intervals import FEW, Interval
-from edgemed.evals.sweeping.choosing import KEPT, RULE, Choice
+from edgemed.evals.sweeping.choosing import KEPT, RULE, ChosenPoint
 from edgemed.evals.sweeping.floors import FLOORS
 from edgemed.evals.sweeping.point import At, ByRecipe, in_order, label, said
 from edgemed.evals.sweeping.report import Retained, beside_parents, rows_beside
@@ -50,7 +50,7 @@ def choice_table(plan: TaskSweep, swept: Swept) -> Table:
     return Table(titles, lines)
 
 
-def worth_showing(choice: Choice) -> list[At]:
+def worth_showing(choice: ChosenPoint) -> list[At]:
     """Every t, and of the recipes the best ones."""
     recipes = [point for point in choice.kept if isinstance(point, ByRecipe)]
     best = sorted(recipes, key=choice.worth, reverse=True)[:MOST_RECIPES]

@@ -15,7 +15,8 @@ from edgemed.cli.terminal.tables import show
 from edgemed.errors import UsageError
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.report import folded
-from edgemed.merging.run.run import Meter, compile_kernels
+from edgemed.merging.run.progress import Meter
+from edgemed.merging.run.run import compile_kernels
 from edgemed.printable import printable
 from edgemed.tables import Table
 

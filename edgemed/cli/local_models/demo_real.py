@@ -19,9 +19,9 @@ from edgemed.cli.terminal.stream import close_text, follow, timing_line
 from edgemed.clinic import samples
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.summarize import prompt_of, request_of, write
-from edgemed.clinic.template import load_packaged
-from edgemed.clinic.usable import above
+from edgemed.clinic.reviewing.usable import above
+from edgemed.clinic.summarizing.summarize import prompt_of, request_of, write
+from edgemed.clinic.summarizing.template_files import load_packaged
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import HEADING
@@ -94,7 +94,7 @@ def draft_both(name: str, path: Path) -> None:
 
 def checked(note: Note, draft: str) -> str:
     """The result of the checks of a draft in one line, after a warning if it is not usable."""
-    from edgemed.clinic.checks.review import review
+    from edgemed.clinic.reviewing.review import review
 
     if not draft.strip():
         return "checks: the model wrote nothing"
@@ -105,7 +105,7 @@ def checked(note: Note, draft: str) -> str:
 
 def counts(found: Review) -> str:
     """Counts of claims by label, and of findings by severity."""
-    from edgemed.clinic.counting import all_of, counted
+    from edgemed.clinic.reviewing.counting import all_of, counted
 
     labels = [claim.label for claim in found.claims]
     by_label = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))

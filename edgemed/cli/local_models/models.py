@@ -16,7 +16,7 @@ from edgemed.cli.terminal.printing import clear_line, print_json
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import UsageError
 from edgemed.gguf import open_model
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.getting.get import find_card
 from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
@@ -104,7 +104,7 @@ def add(args: argparse.Namespace) -> int:
             sys.stderr.write(f"{100 * done // max(total, 1)} % of {show_size(total)}")
             sys.stderr.flush()
 
-    entry = library.add(args.file, args.name, args.link, progress, args.load_check)
+    entry = adding.add(args.file, args.name, args.link, progress, args.load_check)
     clear_line(sys.stderr)
     keep_hash(entry)
     name = printable(entry.name)
@@ -122,7 +122,7 @@ def add(args: argparse.Namespace) -> int:
 
 def add_name(args: argparse.Namespace) -> int:
     """Give a model a second name."""
-    entry = library.alias(args.name, args.second)
+    entry = adding.alias(args.name, args.second)
     print(f"added {printable(entry.name)}: the file of {printable(args.name)}, not copied")
     return 0
 
@@ -207,7 +207,7 @@ def keep_beside(args: argparse.Namespace) -> int:
 
 def choose(args: argparse.Namespace) -> int:
     """Make a model the default."""
-    library.set_default(args.name)
+    adding.set_default(args.name)
     print(f"default: {printable(args.name)}")
     return 0
 
@@ -215,7 +215,7 @@ def choose(args: argparse.Namespace) -> int:
 def remove(args: argparse.Namespace) -> int:
     """Remove a model; if it was the default, print the new default."""
     before = library.read_library().default
-    entry = library.remove(args.name)
+    entry = adding.remove(args.name)
     file = " and its file" if entry.own else "; its file stays"
     print(f"removed {printable(entry.name)}{file}")
     if before == entry.name:

@@ -12,8 +12,8 @@ from edgemed_models.catalog import Card
 from edgemed.cli.options.keep_hash import keep_hash
 from edgemed.cli.terminal.printing import clear_line
 from edgemed.errors import Refused, UsageError
-from edgemed.local_models import library
-from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
+from edgemed.local_models import adding, library
+from edgemed.local_models.getting.get import FileToGet, find_card, get, have, wanted_of
 from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
 from edgemed.printable import printable
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
+def tell(wanted: FileToGet, missing: bool, stick: Path | None) -> None:
     """Print what the file is, where it comes from, its size and its licence."""
     source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
     print(f"{printable(wanted.name)}: {source}, {size}")
@@ -93,7 +93,7 @@ def ask(nbytes: int) -> None:
 class Bar:
     """A progress line, on a terminal."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: FileToGet) -> None:
         self.total = wanted.file.bytes
 
     def __call__(self, done: int) -> None:
@@ -124,7 +124,7 @@ def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     out = library.folder() / f"{name}.gguf"
     recipe = between(clinical, instruct, card.t, tokenizer="B")
     result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
-    sha256 = library.digest(out, lambda nbytes: None)
-    keep_hash(library.take_in(name, out, sha256))
-    library.set_default(name)
+    sha256 = adding.digest(out, lambda nbytes: None)
+    keep_hash(adding.take_in(name, out, sha256))
+    adding.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

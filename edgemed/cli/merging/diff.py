@@ -19,7 +19,7 @@ from edgemed.merging.plan.plan import Target, decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
 from edgemed.merging.report.report_file import refuse_name, write_report
-from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.report.survey import TensorFigures, survey
 from edgemed.tables import Table
 
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def print_report(measures: Sequence[Measure]) -> None:
+def print_report(measures: Sequence[TensorFigures]) -> None:
     """The table on stdout, then the summary in words."""
     titles = ("tensor", "how", "types", *(f">{c.title}" for c in report.COLUMNS))
     show([Table(titles, [report.cells(m) for m in measures])])

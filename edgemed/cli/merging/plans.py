@@ -12,7 +12,8 @@ from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.run.journal import can_go_on
-from edgemed.merging.run.run import OnProgress, Progress, Result, run_plan
+from edgemed.merging.run.progress import OnProgress, Progress
+from edgemed.merging.run.run import MergeResult, run_plan
 from edgemed.printable import printable
 from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
@@ -61,7 +62,7 @@ def begun_before(out: Path, resume: bool) -> Iterator[str]:
         yield "reading every byte of the inputs first, to check that they are unchanged"
 
 
-def print_result(result: Result) -> None:
+def print_result(result: MergeResult) -> None:
     """What was written and how fast."""
     rate = result.weights / max(result.seconds, 1e-9) / 1e6
     print(
@@ -79,7 +80,7 @@ def print_result(result: Result) -> None:
         )
 
 
-def fact_lines(result: Result) -> Iterator[str]:
+def fact_lines(result: MergeResult) -> Iterator[str]:
     """What the method found, over all tensors: smallest, median, largest."""
     names = dict.fromkeys(name for facts in result.facts.values() for name in facts)
     for name in names:

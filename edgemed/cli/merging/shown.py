@@ -9,7 +9,8 @@ from edgemed.local_models.process_memory import resident_bytes
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.run import estimate
-from edgemed.merging.run.run import Meter, compile_kernels
+from edgemed.merging.run.progress import Meter
+from edgemed.merging.run.run import compile_kernels
 from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.findings import Review
+from edgemed.clinic.reviewing.counting import all_of, counted
 
 FLAGGED = 3  # exit code
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edgemed_models.engine.fit import MemoryPlan, explain
+from edgemed_models.engine.memory_plan import MemoryPlan, explain
 
 from edgemed.adapters.naming import use_of
 from edgemed.cli.options.chat_template import chat_template_option

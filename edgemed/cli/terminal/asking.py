@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edgemed_models.base import Model, ModelError
+from edgemed_models.base import LanguageModel, ModelError
 
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import shown_hint
@@ -21,7 +21,7 @@ from edgemed.local_models.loading import translated
 from edgemed.printable import printable
 
 if TYPE_CHECKING:  # loads the checks, which a draft need not wait for
-    from edgemed.clinic.checks.second_look import Revision, Version
+    from edgemed.clinic.reviewing.second_look import Revision, Version
 
 
 @dataclass(slots=True)
@@ -32,18 +32,18 @@ class Asked:
     revisions: list["Revision"] = field(default_factory=list)
 
 
-def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+def look_again(model: LanguageModel, note: str, draft: str, asked: Asked) -> None:
     """Where in the note the model finds what the checks do not find."""
-    from edgemed.clinic.checks.second_look import look
+    from edgemed.clinic.reviewing.second_look import look
 
     with what_can_be_had("second look"):
         for looked in look(model, note, draft):
             asked.looked.append(looked)
 
 
-def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+def write_again(model: LanguageModel, note: str, draft: str, asked: Asked) -> None:
     """Flagged sentences, rewritten by the model, which is told the reasons."""
-    from edgemed.clinic.checks.second_look import revise
+    from edgemed.clinic.reviewing.second_look import revise
 
     with what_can_be_had("revision"):
         for revision in revise(model, note, draft):

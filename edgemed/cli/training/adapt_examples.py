@@ -7,7 +7,8 @@ from typing import Any
 
 from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.numbers import positive
-from edgemed.clinic.template import Template, fill, load_template
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded

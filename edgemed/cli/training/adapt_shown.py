@@ -9,7 +9,8 @@ from edgemed.amounts import amount
 from edgemed.training.encoded import Data
 
 if TYPE_CHECKING:  # needs torch
-    from edgemed.training.adapt import CurvePoint, Training, TrainingProgress
+    from edgemed.training.adapt import CurvePoint, Training
+    from edgemed.training.loop import TrainingProgress
 
 SECONDS_BETWEEN_LINES = 30.0
 

@@ -2,37 +2,43 @@
 
 from collections.abc import Callable, Iterator
 
-from edgemed.clinic.checks import (
-    allergies,
+from edgemed.clinic.checks.assertions import (
     assertion,
     attributes,
-    codes,
-    conclusions,
     denials,
-    doses,
-    entities,
-    forms,
-    frequencies,
     hedges,
-    laterality,
     lost_denials,
-    names,
-    numbers,
     opposites,
     people,
-    placeholders,
-    planted,
+)
+from edgemed.clinic.checks.entities import (
+    allergies,
+    entities,
+    laterality,
     reasons,
-    regimens,
-    resemblance,
     sex,
     sites,
     slots,
-    times,
-    values,
-    wording,
 )
 from edgemed.clinic.checks.harm import weighed
+from edgemed.clinic.checks.quantities import (
+    codes,
+    doses,
+    frequencies,
+    numbers,
+    regimens,
+    times,
+    values,
+)
+from edgemed.clinic.checks.wording import (
+    conclusions,
+    forms,
+    names,
+    placeholders,
+    planted,
+    resemblance,
+    wording,
+)
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source

@@ -5,18 +5,15 @@ The signs of such text are a list (`lists/addressed.tsv`). Text is found and nam
 removed: whether it belongs to the note is for the clinician to say.
 """
 
-import base64
-import binascii
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from edgemed.clinic.findings import SAYS, Addressed, Kind, Span
+from edgemed.clinic.findings import Addressed, AddressedKind, Span
 from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading.hidden import hidden
 from edgemed.clinic.reading.plain_letters import plain, readings
 
 ENOUGH = 2  # weight from which a sentence is marked
@@ -50,23 +47,11 @@ BEGUN = re.compile(
 
 ENDING = re.compile(r"\b(?:end|note|begin|close|finish|start)|</", re.IGNORECASE)
 
-CODE = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
-HEX = re.compile(r"(?<!\w)(?:[0-9A-Fa-f]{2}[ :]?){12,}(?!\w)")
-PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[\w .]?){6,}")
-UNSEEN = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{3,}")  # tag characters, as in flags
-# Letters that the checks cannot read: a sentence of them, not a name.
-UNREAD = re.compile(
-    "[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f]"
-    "(?:[\\s,.!?-]*[\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u0300-\u036f]){23,}"
-    "|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af](?:[\\s，。、]*[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]){9,}"
-)
-MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0400-\u04ff])[A-Za-z\u0400-\u04ff]{4,}")
-
 
 class AddressedCue(NamedTuple):
     """One row of the list: the kind of text, the weight of the cue, and its pattern."""
 
-    kind: Kind
+    kind: AddressedKind
     weight: int
     alone: bool
     group: str
@@ -78,7 +63,7 @@ class Weighed(NamedTuple):
 
     start: int
     end: int
-    kind: Kind | None
+    kind: AddressedKind | None
     weight: int
 
 
@@ -88,28 +73,8 @@ def addressed(text: str) -> tuple[Addressed, ...]:
     Time is linear in the length of `text`.
     """
     lines = [Span(m.start(), m.end()) for m in LINE.finditer(text) if m.end() > m.start()]
-    found = [*_instructions(text, lines), *_ends(text, lines), *_hidden(text)]
+    found = [*_instructions(text, lines), *_ends(text, lines), *hidden(text)]
     return tuple(_merged(text, found))
-
-
-def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
-    """The lines of `text` (from 1, as `splitlines` counts) with such a place, and its kind."""
-    starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
-    marked: dict[int, Kind] = {}
-    for place in places:
-        first, last = bisect_right(starts, place.span.start), bisect_left(starts, place.span.end)
-        for line in range(first, max(first, last) + 1):
-            marked.setdefault(line, place.kind)
-    return marked
-
-
-def told(text: str, places: Iterable[Addressed]) -> Iterator[str]:
-    """Each place in words that quote nothing: its lines, its characters, what it does."""
-    for place in places:
-        lines = list(marked_lines(text, [place]))
-        which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
-        start, end = place.span
-        yield f"{which} (characters {start} to {end}): text that {SAYS[place.kind]}"
 
 
 def _merged(text: str, found: list[Addressed]) -> Iterator[Addressed]:
@@ -131,7 +96,15 @@ def _merged(text: str, found: list[Addressed]) -> Iterator[Addressed]:
         yield last
 
 
-RANK: tuple[Kind, ...] = ("instruction", "role", "marker", "code", "letters", "end", "closed")
+RANK: tuple[AddressedKind, ...] = (
+    "instruction",
+    "role",
+    "marker",
+    "code",
+    "letters",
+    "end",
+    "closed",
+)
 
 
 def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
@@ -139,7 +112,7 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
     seen = plain(text)
     stems = tuple(stem for stem in _stems() if stem in seen)
     goes_on, led_by = 0, RANK[0]
-    before: Kind | None = None  # the kind of the sentence right before, if it was marked
+    before: AddressedKind | None = None  # the kind of the sentence right before, if it was marked
     for at, line in enumerate(lines):
         whole = text[line.start : line.end]
         if not whole.strip():
@@ -203,7 +176,7 @@ def _sentences(
     return sentences
 
 
-def _led(piece: str, text: str, following: Span) -> tuple[Kind | None, int]:
+def _led(piece: str, text: str, following: Span) -> tuple[AddressedKind | None, int]:
     """A label alone on its line, weighed with the first sentence of the line below."""
     label = piece.strip()
     if len(label) > 40 or not (label.endswith((":", "]", ">", "*")) or label.startswith("#")):
@@ -218,12 +191,12 @@ def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
     return any(stem in seen for stem in stems) or not _words().isdisjoint(WORD.findall(seen))
 
 
-def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
+def weigh(sentence: str, *, is_near: bool = False) -> tuple[AddressedKind | None, int]:
     """The weight of a sentence's cues, and the kind of the weightiest.
 
     Near marked text an order counts that alone would not: `Add morphine 100 mg.`
     """
-    best: tuple[Kind | None, int] = (None, 0)
+    best: tuple[AddressedKind | None, int] = (None, 0)
     for seen in readings(sentence):
         if is_near or _may_hold(seen, _stems()):
             best = max(best, _weighed(seen), key=lambda p: p[1])
@@ -232,7 +205,7 @@ def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
     return best
 
 
-def _weighed(seen: str) -> tuple[Kind | None, int]:
+def _weighed(seen: str) -> tuple[AddressedKind | None, int]:
     groups: dict[str, AddressedCue] = {}
     for cue in _cues():
         if cue.group in groups and groups[cue.group].weight >= cue.weight:
@@ -265,7 +238,7 @@ def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
             )
 
 
-def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None, str]]:
+def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, AddressedKind | None, str]]:
     """Where the text says that a note ends, or begins (no kind), and the characters that say so."""
     for line in lines:
         whole = text[line.start : line.end]
@@ -280,42 +253,11 @@ def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None
             yield span, _end_in(seen), "".join(filter(str.isalpha, seen))
 
 
-def _end_in(seen: str) -> Kind | None:
+def _end_in(seen: str) -> AddressedKind | None:
     """The kind of end that a sentence states, if it states one."""
     if CLOSED.match(seen):
         return "closed"
     return "end" if ENDED.match(seen) else None
-
-
-def _hidden(text: str) -> Iterator[Addressed]:
-    """Coded text that decodes to words, and look-alike letters."""
-    for pattern, decode in ((CODE, _of_base64), (HEX, _of_hex), (PERCENT, unquote)):
-        for match in pattern.finditer(text):
-            if _is_prose(decode(match[0])):
-                yield Addressed(Span(*match.span()), "code")
-    if text.isascii():
-        return
-    for pattern in (UNSEEN, UNREAD, MIXED):
-        yield from (Addressed(Span(*m.span()), "letters") for m in pattern.finditer(text))
-
-
-def _of_base64(blob: str) -> str:
-    try:
-        data = base64.b64decode(blob + "=" * (-len(blob) % 4), validate=True)
-    except (ValueError, binascii.Error):
-        return ""
-    return data.decode("utf-8", "replace")
-
-
-def _of_hex(blob: str) -> str:
-    digits = re.sub(r"[ :]", "", blob)
-    return bytes.fromhex(digits).decode("utf-8", "replace") if len(digits) % 2 == 0 else ""
-
-
-def _is_prose(decoded: str) -> bool:
-    """Whether decoded text is readable: nearly all letters and spaces."""
-    plain_characters = sum(c.isalpha() or c in " .,:;'!?\n" for c in decoded)
-    return len(decoded) >= 12 and plain_characters >= 0.9 * len(decoded) and decoded.isprintable()
 
 
 @cache
@@ -343,7 +285,7 @@ def _cues() -> tuple[AddressedCue, ...]:
     )  # fmt: skip
 
 
-KINDS: dict[str, Kind] = {kind: kind for kind in RANK}
+KINDS: dict[str, AddressedKind] = {kind: kind for kind in RANK}
 
 
 def _spelled_out(pattern: str) -> str:

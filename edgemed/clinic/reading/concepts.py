@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 from edgemed.clinic.lists import lines, names_of, words_of
 from edgemed.clinic.words import Word, stem
 
-Kind = Literal["finding", "disease", "organism", "procedure", "drug", "anatomy", "word"]
+ConceptKind = Literal["finding", "disease", "organism", "procedure", "drug", "anatomy", "word"]
 
-OURS: tuple[tuple[str, Kind], ...] = (
+OURS: tuple[tuple[str, ConceptKind], ...] = (
     ("drugs.txt", "drug"),
     ("findings.txt", "finding"),
     ("diseases.txt", "disease"),
@@ -23,7 +23,7 @@ OURS: tuple[tuple[str, Kind], ...] = (
     ("procedures.txt", "procedure"),
     ("anatomy.txt", "anatomy"),
 )
-OPEN: tuple[tuple[str, Kind], ...] = (
+OPEN: tuple[tuple[str, ConceptKind], ...] = (
     ("open/drugs.txt", "drug"),
     ("open/symptoms.txt", "finding"),
     ("open/diseases.txt", "disease"),
@@ -41,7 +41,7 @@ SHORTEST_STEMMED = 8  # letters of a word that may be a drug by its ending alone
 class Concept(NamedTuple):
     """What is named: its kind and the name under which it compares."""
 
-    kind: Kind
+    kind: ConceptKind
     name: str
 
 
@@ -166,3 +166,9 @@ def is_named_by_ending(word: str) -> bool:
         and word.endswith(tuple(words_of("endings.txt")))
         and word not in words_of("ordinary.txt")
     )
+
+
+@cache
+def measurements() -> frozenset[str]:
+    """Names of measurements, which are not procedures."""
+    return frozenset(lines("measurements.txt"))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from edgemed.clinic.reading.questions import ASKING_AFTER, asked_in, is_question, is_short_question
 from edgemed.clinic.reading.said import Cue, Mention, Polarity, Said
 
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
@@ -30,38 +31,6 @@ INVERTED = re.compile(  # `Isn't this the second time?` `Yes.`
 FORMER = re.compile(
     r"\b(?:not (?:now|anymore|any more|currently)|in the past|used to|way back|quit|stopped)\b"
 )
-ASKING_AFTER = re.compile(r"\s*(?:(?:okay|and|so|all right)\b[ ,]*)*(?:how|what) about\b", re.I)
-ASKING = re.compile(
-    r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well)\b[ ,.]*)*"
-    r"(?:do|does|did|have|has|had|are|is|was|were|any|how about|what about|can|could|would|will|"
-    r"when|where|what|who|why|how)\b",
-    re.IGNORECASE,
-)
-YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b", re.IGNORECASE)
-# A question, whatever mark ends it: `Have you had any fever.`
-ASKED = re.compile(
-    r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well|lastly)\b[ ,.]*)*"
-    r"(?:(?:do|does|did|have|has|had|are|is|was|were) (?:you|he|she|it|they|there|your)\b|any\b)",
-    re.IGNORECASE,
-)
-# Words of a statement; a clinician's few words without them are a question: `Fever or chills.`
-TELLS = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|can|could|should|may|might"
-    r"|see|seen|want|think|know|need|take|let|get|got|go|going|okay|thank\w*|bye|hi|hello|great)\b"
-    r"|'(?:s|re|ve|ll|m)\b",
-    re.IGNORECASE,
-)
-REPLIES = re.compile(
-    r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE
-)
-# A statement that only asks for agreement: `the x-ray shows a stone, okay?`
-TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
-# Words before the question by which something is taken for granted; a bare list is asked too.
-TAKEN = re.compile(
-    r"\b(?:since|with|this|that|the|your|you|you're|because|when|if|has|have|had|is|are|was|were"
-    r"|besides|i|we|he|she|it)\b",
-    re.IGNORECASE,
-)
 ALLERGIES = re.compile(r"\ballerg(?:y|ies|ic)\b", re.IGNORECASE)
 NO_ALLERGIES = re.compile(  # `No, just penicillin` names one
     r"\W*(?:(?:oh|um|uh|well)\b\W*)*"
@@ -75,14 +44,6 @@ FILLER = re.compile(
     r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
 )
 NAMED = 40  # characters of an answer among which the first allergen is named
-FEW = 10  # words of a question without a verb
-ALTERNATIVE = re.compile(
-    r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
-)
-GRANTED = re.compile(
-    r"\b(?:besides|other th[ae]n|apart from|aside from|except|prior to|before|since|because of)\b",
-    re.IGNORECASE,
-)
 # Words before something that a question takes for granted: `Does your asthma bother you?`
 DEFINITE = re.compile(r"\b(?:your|his|her|their|this|that|these|those)\s+(?:\w+\s+)?$", re.I)
 # Asks how something is, so a `no` does not deny it: `How is your sleep?` `I cannot sleep.`
@@ -101,15 +62,6 @@ GIVEN = re.compile(
 )
 ANOTHER = re.compile(
     r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I
-)
-# `stop taking any of these`, `if you have any pain`, `tylenol for any pain` ask nothing.
-ANY = re.compile(
-    r"(?:(?!n't\b|\bnot\b|\bno\b|\bif\b|\bstop\b|\bavoid\b|\bwithout\b).)*(?<!\bfor )\bany\b", re.I
-)
-CUE = re.compile(
-    r"\b(?:any|anything|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
-    r"|how about|what about)\b",
-    re.IGNORECASE,
 )
 # `He` of somebody who speaks of himself is the relative named last.
 TELLS_OF = re.compile(
@@ -199,29 +151,6 @@ def _goes_on(said: Said) -> bool:
     return PRONOUN.match(said.sentence.text) is not None
 
 
-def is_question(said: Said) -> bool:
-    """A sentence that asks."""
-    text = said.sentence.text.rstrip()
-    if text.endswith(("?", ".")):
-        if TOLD.search(text):
-            return False
-        return text.endswith("?") or any((ASKING_AFTER.match(text), ASKED.match(text)))
-    return any((ASKING.match(text), YOU.search(text), ANY.match(text)))
-
-
-def is_short_question(said: Said, turn: list[Said], following: Said | None) -> bool:
-    """A few words of the clinician, without a verb, that get an answer: `Fever or chills.` `No.`"""
-    text = said.sentence.text
-    return (
-        said is turn[-1]
-        and said.sentence.role == "clinician"
-        and following is not None
-        and len(text.split()) <= FEW
-        and TELLS.search(text) is None
-        and REPLIES.match(following.sentence.text) is not None
-    )
-
-
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
     """`said` with the polarity its answer gives it, and the person still spoken of."""
     mentions = said.mentions
@@ -237,7 +166,7 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             answer = _answer(None, last=False)
         if _names_allergens(said, following):
             answer = {**answer, "yes": "yes", "open": "yes"}
-        first, choice, last = _asked(said)
+        first, choice, last = asked_in(said)
         picked = _picked(said, following)
         mentions = tuple(
             m
@@ -331,20 +260,6 @@ def _whose(mention: Mention, asked: set[str], following: Said | None) -> Mention
     if len(named) != 1 or (len(asked) > 1 and not named <= asked):
         return mention
     return replace(mention, context=replace(mention.context, person=named.pop()))
-
-
-def _asked(said: Said) -> tuple[int, int, int]:
-    """Where the question begins, where the last of two choices does, and where it ends.
-
-    What is named outside it is taken for granted: `since you had this knee pain, any numbness?`
-    asks for the numbness, `any allergies besides penicillin?` not for the penicillin.
-    """
-    text, start = said.sentence.text, said.sentence.span.start
-    cue = CUE.search(text)
-    first = cue.start() if cue and TAKEN.search(text, 0, cue.start()) else 0
-    choice = max([first, *(m.start() for m in ALTERNATIVE.finditer(text))])
-    granted = GRANTED.search(text, choice)
-    return start + first, start + choice, start + (granted.start() if granted else len(text))
 
 
 def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple, cast
 
 from edgemed.clinic.lists import rows_of
-from edgemed.clinic.reading.concepts import Concept, Kind, NamedAt
+from edgemed.clinic.reading.concepts import Concept, ConceptKind, NamedAt
 from edgemed.clinic.words import Word
 
 # What comes after a drug that is taken.
@@ -85,7 +85,7 @@ def _readings() -> dict[str, tuple[Meaning, ...]]:
 def _homonyms() -> Iterator[tuple[str, Meaning]]:
     for word, before, behind, means in rows_of("homonyms.tsv"):
         kind, _, name = means.partition(": ")
-        concept = Concept(cast("Kind", kind), name) if name else None
+        concept = Concept(cast("ConceptKind", kind), name) if name else None
         yield word, Meaning(concept, _pattern(before), _pattern(behind))
 
 

@@ -7,13 +7,13 @@ written letter by letter. What the note has too does not count.
 import re
 from collections.abc import Iterator
 
-from edgemed.clinic.findings import SAYS, Kind
+from edgemed.clinic.findings import SAYS, AddressedKind
 from edgemed.clinic.reading.addressed import addressed
 
 OPENING = 200  # characters at the beginning, where a refusal is
 LETTERS_APART = 6  # from so many single letters in a row on it is no abbreviation
 MOSTLY = 0.5  # of all lines, or of all letters
-LEFT: tuple[Kind, ...] = ("instruction", "role", "marker", "code")
+LEFT: tuple[AddressedKind, ...] = ("instruction", "role", "marker", "code")
 
 _NOT = r"(?:cannot|can't|can not|won't|will not|must decline to)|(?:am|'m) (?:unable|not able) to"
 _SUBJECT = r"(?:request|question|task|summary|note|letter|draft|document|content|advice)s?"
@@ -63,7 +63,7 @@ def refuses(draft: str, source: str) -> bool:
     return found is not None and found[0] not in known
 
 
-def left_of_a_chat(draft: str, source: str) -> list[Kind]:
+def left_of_a_chat(draft: str, source: str) -> list[AddressedKind]:
     """In what way it speaks to a model, or as one, where the note does not."""
     known = " ".join(source.split())
     places = addressed(draft)

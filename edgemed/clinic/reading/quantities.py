@@ -11,19 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading import spoken
+from edgemed.clinic.reading.units import Unit, unit_behind, unit_of
 
 TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A UCUM code, what it measures, and the factor to that measure's base."""
-
-    code: str
-    dimension: str
-    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +39,11 @@ NUMERAL = (
     r"(?<![\w.,^])(?<![A-Za-z]-)(?<![A-Za-z]\d-)(?<![A-Za-z]\d\d-)"
     r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:[.,]\d+)?(?![A-Za-z]*\d)|(?<![\w.])\.\d+"
 )
-ATTACHED = {"s", "d", "m", "h", "a", "c", "f", "u", "cap", "l"}  # a word or letter unless attached
-CAPITAL = {"C", "F", "L", "U", "M"}
 CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):\d\d(?![\d:])")
 HALF_DAY = re.compile(r"\s?(?P<half>[ap])\.?m\b", re.IGNORECASE)  # `2 pm`, `2:30 p.m.`
 MIXED = re.compile(r"(?<![\w/.])(?:(?P<whole>\d{1,2})[ -])?(?P<a>1|3)/(?P<b>2|3|4)(?![\d/])")
 A = re.compile(r" an?(?= )")
 HALF = re.compile(r" and a half\b")
-POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([LlµuμmM]+[Ll]?3?)")
 JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
 OVER = re.compile(r"\s*(?:/|over|out of)\s*$", re.IGNORECASE)
 IMPLIED = re.compile(
@@ -80,7 +68,6 @@ COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, 
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
 
 
-METRES = re.compile(r"\b[12]\.\d+$")  # a number before ` m` that can only be a height
 # What an ordinal numbers, so that the number says which one: `second toe`.
 ORDINAL_OF = re.compile(
     r" (?:toe|finger|digit|rib|metatarsal|metacarpal|trimester|degree|lumbar|cervical)\b", re.I
@@ -142,7 +129,7 @@ def _numbers(text: str) -> Iterator[Quantity]:
         if half is not None and values:
             values, end = (values[0] + 0.5, *values), half.end()
         article = A.match(text, end) if match.group().lower() == "half" else None
-        unit, end = _unit_behind(text, article.end() if article else end)
+        unit, end = unit_behind(text, article.end() if article else end)
         span = Span(match.start(), end)
         implied = implied and ORDINAL_OF.match(text, end) is None
         yield Quantity(values, unit, span, text[span.start : end], implied=implied)
@@ -213,45 +200,6 @@ def numeral(word: str) -> tuple[float, ...]:
     return tuple(float(part) for part in re.split(r"[.,]", word) if part)
 
 
-def _unit_behind(text: str, at: int) -> tuple[Unit | None, int]:
-    """The unit written at `at` (after a space or a hyphen at most) and where it ends."""
-    power = POWER.match(text, at)
-    if power is not None:
-        per_litre = {"l": 0, "ul": 6, "µl": 6, "μl": 6, "mm3": 6}.get(power[2].lower())
-        if per_litre is not None:
-            factor = 10.0 ** (int(power[1]) + per_litre)
-            return Unit("10*9/L", "count concentration", factor), power.end()
-    match = _units().match(text, at)
-    if match is None:
-        return None, at
-    form = match["form"]
-    attached = match.start("form") == at
-    is_height = form == "m" and METRES.search(text[:at]) is not None
-    if form.lower() in ATTACHED and not attached and form not in CAPITAL and not is_height:
-        return None, at
-    if form.lower() == "m" and form == "M":
-        return None, at
-    return unit_of(form), match.end()
-
-
-@cache
-def _units() -> re.Pattern[str]:
-    """Any written unit, longest first, not followed by a letter."""
-    forms = sorted({f for row in rows_of("units.tsv") for f in row[0].split("|")}, key=len)
-    body = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in reversed(forms))
-    return re.compile(rf"\s?-?\s?(?P<form>{body})(?![A-Za-z])", re.IGNORECASE)
-
-
-@cache
-def unit_of(form: str) -> Unit:
-    """The unit that a written form names."""
-    wanted = re.sub(r"\s+", " ", form.lower())
-    for forms, code, dimension, factor in rows_of("units.tsv"):
-        if wanted in forms.split("|"):
-            return Unit(code, dimension, float(factor))
-    raise ValueError(f"there is no unit written {form!r}")
-
-
 def _share_units(text: str, found: list[Quantity]) -> list[Quantity]:
     """`2-3 days`, `four or five weeks`: the first number has the second's unit."""
     shared = list(found)
@@ -301,8 +249,3 @@ def _implied(text: str, found: list[Quantity], taken: list[Span]) -> Iterator[Qu
 def same(a: float, b: float) -> bool:
     """Equal but for the rounding of a conversion."""
     return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), 1e-12)
-
-
-def base(value: float, unit: Unit) -> float:
-    """`value` in the base of what the unit measures."""
-    return value * unit.factor

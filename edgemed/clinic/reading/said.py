@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.concepts import Concept
-from edgemed.clinic.reading.context import Context, Person
+from edgemed.clinic.reading.context import Context
 from edgemed.clinic.reading.dates import Date
+from edgemed.clinic.reading.people import Person
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.sentences import Sentence

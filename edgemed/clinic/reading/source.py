@@ -3,31 +3,30 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
-from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
+from edgemed.clinic.reading.frequencies import Detail, rates, routes
 from edgemed.clinic.reading.levels import levels
+from edgemed.clinic.reading.named import asks, implied_levels, named, names, parts_in
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
-from edgemed.clinic.reading.regimens import Detail, Regimen, all_regimens, rates, routes
+from edgemed.clinic.reading.regimens import Regimen, all_regimens
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.reading.sex import LEAST, Sex, decided, tally
-from edgemed.clinic.reading.sides import Sided, parts_of
+from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.text import read
 
 # How much a word of a neighbouring sentence counts: an answer leaves out what was asked.
 IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
-READINGS = 2  # of a number that count as context
-FEW = 4  # words of talk that say something by themselves
 COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
@@ -97,7 +96,7 @@ class Source:
         for i, said in enumerate(self.said):
             for cue in said.cues:
                 found[cue.attribute].append((i, cue))
-            found["level"] += [(i, cue) for cue in _implied_levels(said)]
+            found["level"] += [(i, cue) for cue in implied_levels(said)]
         return found
 
     @cached_property
@@ -283,47 +282,3 @@ class Source:
         for i in sentences:
             found |= names(self.said[i])
         return found
-
-
-def _implied_levels(said: Said) -> Iterator[Cue]:
-    """What the name of a finding says about a test: hyperkalemia is a high potassium."""
-    for mention in said.mentions:
-        for test, level in _tests().get(mention.concept.name, ()):
-            if mention.polarity == "yes":
-                yield Cue("level", level, mention.span, (test,))
-
-
-@cache
-def _tests() -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for name, test, level in rows_of("derived.tsv"):
-        found[name].append((test, level))
-    return found
-
-
-def asks(said: Said) -> bool:
-    """Whether it asks; a few words of talk may, whatever mark ends them: `No cough.`"""
-    return said.asks or (bool(said.sentence.role) and len(said.words) < FEW)
-
-
-def parts_in(said: Said) -> frozenset[str]:
-    """Parts of the body that a sentence names, also inside the name of a finding."""
-    named = {m.concept.name for m in said.mentions if m.concept.kind == "anatomy"}
-    return frozenset(named | {part for word in said.words for part in parts_of(word)})
-
-
-def named(said: Said) -> Iterator[tuple[str, int, int]]:
-    """Concepts by name, meaningful words by stem, numbers by value, each with its offsets."""
-    for mention in said.mentions:
-        yield mention.concept.name, *mention.span
-    for date in said.dates:
-        yield f"{date.month} {date.day} {date.name}", *date.span
-    for quantity in said.quantities:
-        if not quantity.implied:
-            for value in quantity.values[:READINGS]:
-                yield f"{value:g}", *quantity.span
-
-
-def names(said: Said) -> set[str]:
-    """Names of the concepts and stems of the other meaningful words of one sentence."""
-    return {name for name, _, _ in named(said)}

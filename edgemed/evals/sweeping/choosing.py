@@ -33,7 +33,7 @@ RULE = "the point whose weakest axis keeps most of its best score above the floo
 SMALL = 1e-12  # what rounding takes from a share
 
 
-class Column(NamedTuple):
+class TaskCounts(NamedTuple):
     """One task of an axis: the counts of its deciding measure at every point, item by item in the
     same order, and those of the floor."""
 
@@ -44,7 +44,7 @@ class Column(NamedTuple):
     floor: Sequence[Counts]
 
 
-class Choice(NamedTuple):
+class ChosenPoint(NamedTuple):
     """The chosen point, the axis that keeps least there and how much, the points `like` it, and the
     silent tasks, on which no point is above the floor."""
 
@@ -79,7 +79,7 @@ class KeptShare(NamedTuple):
         return self.share is not None and not self.share.low < KEPT <= self.share.high
 
 
-def choose(columns: Sequence[Column]) -> Choice | None:
+def choose(columns: Sequence[TaskCounts]) -> ChosenPoint | None:
     """The point by the rule; None if all tasks are silent, or all those of a required axis."""
     points = in_order(columns[0].points)
     shares = [(column, shares_of(column, points)) for column in columns]
@@ -94,7 +94,7 @@ def choose(columns: Sequence[Column]) -> Choice | None:
     }
     lowest = np.min(list(means.values()), axis=0)
     best = max(range(len(points)), key=lambda n: (sorted(m[0, n] for m in means.values()), -n))
-    return Choice(
+    return ChosenPoint(
         points[best],
         min(means, key=lambda axis: means[axis][0, best]),
         float(lowest[0, best]),
@@ -110,7 +110,7 @@ def alike(drawn: F64, best: int) -> list[bool]:
     return [n != best and bool(end <= 0) for n, end in enumerate(ends)]
 
 
-def shares_of(column: Column, points: Sequence[At]) -> F64 | None:
+def shares_of(column: TaskCounts, points: Sequence[At]) -> F64 | None:
     """Shares kept, (1 + draws, points), the first row as measured; None where no point is above the
     floor."""
     scores = drawn_scores(column.measure, [*(column.points[p] for p in points), column.floor])

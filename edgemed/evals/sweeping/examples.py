@@ -11,14 +11,14 @@ from edgemed.evals.evaluate import planned
 from edgemed.evals.examining import WRITING, request_of
 from edgemed.evals.sweeping.point import At, said
 from edgemed.evals.sweeping.points import Points
-from edgemed.evals.sweeping.task_sweep import Example
+from edgemed.evals.sweeping.task_sweep import AnsweredItem
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
 
 def examples(
     points: Points, tested: Mapping[str, At], items: Mapping[str, Sequence[Item]], count: int
-) -> list[Example]:
+) -> list[AnsweredItem]:
     """The first `count` items of every written task, with the answers of the `tested`."""
     shown = [
         (section.test, items[section.test.name][:count])
@@ -33,11 +33,11 @@ def examples(
     ]
 
 
-def example_of(task: Task, item: Item, answers: Mapping[str, str]) -> Example:
+def example_of(task: Task, item: Item, answers: Mapping[str, str]) -> AnsweredItem:
     """One item with its answers."""
     question = request_of(task, item).messages[-1].content
     reference = item.wanted.strip() if isinstance(item.wanted, str) else ""
-    return Example(task, question, reference, answers)
+    return AnsweredItem(task, question, reference, answers)
 
 
 def answered(

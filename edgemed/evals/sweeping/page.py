@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from edgemed.evals.measures import UNITS
-from edgemed.evals.sweeping.task_sweep import Example
+from edgemed.evals.sweeping.task_sweep import AnsweredItem
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 44, 30, 12
 STYLE = """
@@ -25,7 +25,7 @@ pre.text { white-space: pre-wrap; }
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(data: Mapping[str, Any], command: str, examples: Sequence[Example] = ()) -> str:
+def page(data: Mapping[str, Any], command: str, examples: Sequence[AnsweredItem] = ()) -> str:
     """The page of the data from `report.as_data`, the command that made them, and examples."""
     title = f"Sweep: {' and '.join(data['models'])}"
     parts = [
@@ -118,7 +118,7 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield table(("row", "task", "measure", "items", "its value", "merge", "p, corrected"), lines)
 
 
-def told(examples: Sequence[Example]) -> Iterator[str]:
+def told(examples: Sequence[AnsweredItem]) -> Iterator[str]:
     """Questions and answers word for word, with their licences."""
     if examples:
         yield "<h2>Examples</h2><p>This page holds texts of the tasks. Their licences:</p>"

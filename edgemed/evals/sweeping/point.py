@@ -19,7 +19,8 @@ from edgemed.merging.plan.provenance import recipe_text
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 from edgemed.merging.recipe.recipe_file import is_recipe, read_recipe
 from edgemed.merging.recipe.settings import Setting
-from edgemed.merging.run.run import Progress, run_plan
+from edgemed.merging.run.progress import Progress
+from edgemed.merging.run.run import run_plan
 from edgemed.storage.sha256 import sha256_of
 
 ODD = re.compile(r"[^\w.+-]+")

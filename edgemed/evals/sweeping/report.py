@@ -7,7 +7,7 @@ from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
 from edgemed.evals.harness_form import ScoredTask, harness_form
 from edgemed.evals.sweeping.budget import Clock
-from edgemed.evals.sweeping.choosing import KEPT, RULE, Choice, KeptShare, kept_of
+from edgemed.evals.sweeping.choosing import KEPT, RULE, ChosenPoint, KeptShare, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
 from edgemed.evals.sweeping.point import ODD, ByRecipe, in_order, named, plain
 from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, development_rows
@@ -181,7 +181,7 @@ def measured_mean(pair: Sequence[float]) -> float | None:
     return round(pair[0] / pair[1], 2) if pair[1] else None
 
 
-def chosen_data(choice: Choice | None) -> dict[str, Any] | None:
+def chosen_data(choice: ChosenPoint | None) -> dict[str, Any] | None:
     """The choice for programs."""
     if choice is None:
         return None

@@ -34,7 +34,8 @@ from edgemed.merging.parents.opening import open_parent, open_parents
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.run.run import Progress, run_plan
+from edgemed.merging.run.progress import Progress
+from edgemed.merging.run.run import run_plan
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.storage.sha256 import sha256_of
 

@@ -6,7 +6,7 @@ from edgemed.errors import Refused
 from edgemed.evals.examining import Outcome
 from edgemed.evals.sweeping.beside import control
 from edgemed.evals.sweeping.budget import HALF, Clock, better_half, rounds_for
-from edgemed.evals.sweeping.choosing import Choice, Column, choose
+from edgemed.evals.sweeping.choosing import ChosenPoint, TaskCounts, choose
 from edgemed.evals.sweeping.examples import examples
 from edgemed.evals.sweeping.floors import floor_of
 from edgemed.evals.sweeping.point import At, ByRecipe, in_order, said
@@ -147,17 +147,19 @@ def fits(points: Points, left: Sequence[At], wanted: Wanted, swept: Swept, share
 
 def columns_of(
     answers: Mapping[At, Mapping[str, Sequence[Outcome]]], points: Sequence[At], wanted: Wanted
-) -> list[Column]:
+) -> list[TaskCounts]:
     """The deciding measure of every task at these points, with its floor."""
     found = []
     for task, items in wanted:
         measure = task.table["decides"]
         counts = {p: [o.scores[measure] for o in answers[p][task.name]] for p in points}
-        found.append(Column(task.name, task.axis, measure, counts, floor_of(task, items, measure)))
+        found.append(
+            TaskCounts(task.name, task.axis, measure, counts, floor_of(task, items, measure))
+        )
     return found
 
 
-def test(points: Points, swept: Swept, choice: Choice) -> None:
+def test(points: Points, swept: Swept, choice: ChosenPoint) -> None:
     """Ask the parents and the chosen merge the test splits, as many items as the time allows."""
     plan = points.plan
     ends = [t for t in ENDS if t in plan.ts]

@@ -9,7 +9,7 @@ from edgemed.errors import UsageError
 from edgemed.evals.examining import Outcome
 from edgemed.evals.measures import measured
 from edgemed.evals.sweeping.broken import Surprise
-from edgemed.evals.sweeping.choosing import CLINICAL, INSTRUCTIONS, Choice
+from edgemed.evals.sweeping.choosing import CLINICAL, INSTRUCTIONS, ChosenPoint
 from edgemed.evals.sweeping.point import At, ByRecipe, in_order, named
 from edgemed.evals.sweeping.scores import UNKNOWN_TRAINING
 from edgemed.evals.sweeping.sweep import Way
@@ -20,7 +20,7 @@ from edgemed.local_models.loading import Options
 ENDS = (0.0, 1.0)
 
 
-class Section(NamedTuple):
+class SweptTask(NamedTuple):
     """One task of a sweep: its development split with items, if it has one, and its test split."""
 
     test: Task
@@ -38,7 +38,7 @@ class TaskSweep:
 
     way: Way
     ts: tuple[float, ...]
-    sections: Sequence[Section]
+    sections: Sequence[SweptTask]
     options: Options
     folder: Path
     limit: int | None
@@ -57,11 +57,11 @@ class Round(NamedTuple):
 
     items: Mapping[str, int]
     points: tuple[At, ...]
-    choice: Choice | None
+    choice: ChosenPoint | None
     searched: bool = False
 
 
-class Example(NamedTuple):
+class AnsweredItem(NamedTuple):
     """One item: the question, the reference (empty where instructions are verified) and the
     answers, by point."""
 
@@ -82,11 +82,11 @@ class Swept:
     tests: dict[At, dict[str, list[Outcome]]] = field(default_factory=dict)
     test_items: dict[str, list[Item]] = field(default_factory=dict)
     beside: dict[str, dict[str, list[Outcome]]] = field(default_factory=dict)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[AnsweredItem] = field(default_factory=list)
     stopped: str = ""
 
     @property
-    def choice(self) -> Choice | None:
+    def choice(self) -> ChosenPoint | None:
         """The choice of the last round."""
         return self.rounds[-1].choice if self.rounds else None
 

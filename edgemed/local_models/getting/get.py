@@ -12,7 +12,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, File, PublicModel, card, read_cards
 
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.local_models.getting import hub, package, web
 from edgemed.local_models.getting.part import PartFile, Tell
 from edgemed.local_models.getting.places import Address, HubFile, Package, Place, parse_place
@@ -21,7 +21,7 @@ from edgemed.storage.whole import private_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FileToGet:
     """One file to get, and the name it will have in the library."""
 
     name: str
@@ -70,7 +70,7 @@ def read_own(path: Path) -> Card:
         ) from error
 
 
-def wanted_of(found: Card) -> tuple[Wanted, ...]:
+def wanted_of(found: Card) -> tuple[FileToGet, ...]:
     """The files of a card. Refused if one cannot be fetched because its hash is not known."""
     missing = [part for part, source in found.sources.items() if source.file is None]
     if missing:
@@ -81,13 +81,13 @@ def wanted_of(found: Card) -> tuple[Wanted, ...]:
             f"{found.name}`), then `edgemed models add FILE`",
         )
     return tuple(
-        Wanted(f"{found.name}-{part}", part, source, source.file, parse_place(source.file.place))
+        FileToGet(f"{found.name}-{part}", part, source, source.file, parse_place(source.file.place))
         for part, source in found.sources.items()
         if source.file is not None
     )
 
 
-def have(wanted: Wanted) -> bool:
+def have(wanted: FileToGet) -> bool:
     """Whether the library has exactly this file. UsageError if a different one has its name,
     Refused if it has this one by another name."""
     found = library.read_library()
@@ -102,7 +102,7 @@ def have(wanted: Wanted) -> bool:
     return entry is not None and Path(entry.path).is_file()
 
 
-def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.AddedModel:
+def get(wanted: FileToGet, stick: Path | None, tell: Tell) -> library.AddedModel:
     """Fetch the file, or copy it from a folder, and take it into the library."""
     folder = library.folder()
     private_folder(folder)
@@ -115,13 +115,13 @@ def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.AddedModel:
             refuse_short(part)
             part.finish(wanted.file.sha256)
     try:
-        return library.take_in(wanted.name, wanted.target, wanted.file.sha256)
+        return adding.take_in(wanted.name, wanted.target, wanted.file.sha256)
     except EdgemedError:
         wanted.target.unlink(missing_ok=True)
         raise
 
 
-def is_here(wanted: Wanted) -> bool:
+def is_here(wanted: FileToGet) -> bool:
     """Whether an earlier attempt completed the file but was stopped before listing it."""
     target = wanted.target
     if not target.is_file() or target.stat().st_size != wanted.file.bytes:
@@ -130,7 +130,7 @@ def is_here(wanted: Wanted) -> bool:
         return file_digest(file, "sha256").hexdigest() == wanted.file.sha256
 
 
-def bring(wanted: Wanted, copy: Path | None, part: PartFile) -> None:
+def bring(wanted: FileToGet, copy: Path | None, part: PartFile) -> None:
     """Add the missing bytes, from the folder or the network."""
     file, place = wanted.file, wanted.place
     if copy is not None:
@@ -150,7 +150,7 @@ def bring(wanted: Wanted, copy: Path | None, part: PartFile) -> None:
             hub.fetch(place, part)
 
 
-def on_stick(wanted: Wanted, stick: Path) -> Path:
+def on_stick(wanted: FileToGet, stick: Path) -> Path:
     """The file in the folder `stick`, found by its name, by its wheel, or by its size."""
     sizes = {wanted.file.bytes: ".gguf"} | (
         {wanted.file.wheel_bytes: ".whl"} if isinstance(wanted.place, Package) else {}
@@ -183,7 +183,7 @@ def pieces_of(path: Path) -> Iterator[bytes]:
         ) from error
 
 
-def refuse_full_disk(wanted: Wanted, folder: Path, done: int) -> None:
+def refuse_full_disk(wanted: FileToGet, folder: Path, done: int) -> None:
     """Refuse before the first byte if the disk has no room."""
     free, needed = shutil.disk_usage(folder).free, wanted.needed - done
     if needed > free:

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, Partner, partner_path
 
 from edgemed.errors import InvalidFile
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 
 
 def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.AddedModel:
@@ -29,7 +29,7 @@ def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> lib
     out = library.folder() / f"{name}.gguf"
     recipe = replace(folding(instruct, [Use(adapter)]), out_type=type_word(card.partner.out_type))
     result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
-    entry = library.take_in(name, out, library.digest(out, lambda nbytes: None))
+    entry = adding.take_in(name, out, adding.digest(out, lambda nbytes: None))
     tell(f"added {name}: {adapter.name} folded in, {result.seconds:.0f} s")
     return entry
 
@@ -37,7 +37,7 @@ def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> lib
 def whole(partner: Partner) -> Path:
     """The adapter's file. InvalidFile if it is not the one that the card names."""
     path = partner_path(partner)
-    if not path.is_file() or library.digest(path, lambda nbytes: None) != partner.sha256:
+    if not path.is_file() or adding.digest(path, lambda nbytes: None) != partner.sha256:
         raise InvalidFile(
             f"the adapter {path.name} in the package is not the one of its card",
             "install edgemed again",

@@ -40,7 +40,7 @@ class CheckResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Candidates:
     """What is to be merged, and what was decided: `any_blocks` for stacks of slices.
 
     `against`: files, and what prevents llama.cpp from loading them.
@@ -72,7 +72,9 @@ def compatibility(
     choice = choice or TokenizerChoice()
     against = tuple((m.path, o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
-        unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
+        unread = Candidates(
+            tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against
+        )
         return Compatibility(results_of(ABOUT_EACH, unread), None)
     try:
         chosen = chat.chosen_model(choice, models)
@@ -81,17 +83,17 @@ def compatibility(
         )
     except vocabulary.Unrelated as reason:
         lexicon = reason
-    question = Question(tuple(models), any_blocks, choice, lexicon, against)
-    other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
+    candidates = Candidates(tuple(models), any_blocks, choice, lexicon, against)
+    other = any(True for a, b in candidates.pairs for _ in shapes.architecture(a, b))
     checks = [name for name in CHECKS if not (other and name in WITHIN_ARCHITECTURE)]
     return Compatibility(
-        results_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None
+        results_of(checks, candidates), lexicon if isinstance(lexicon, Lexicon) else None
     )
 
 
-def results_of(names: Iterable[str], question: Question) -> tuple[CheckResult, ...]:
+def results_of(names: Iterable[str], candidates: Candidates) -> tuple[CheckResult, ...]:
     """The lines of these checks."""
-    return tuple(CheckResult(name, *line) for name in names for line in CHECKS[name](question))
+    return tuple(CheckResult(name, *line) for name in names for line in CHECKS[name](candidates))
 
 
 def check_all(
@@ -113,7 +115,7 @@ def check_all(
 
 
 Line = tuple[Level, str] | tuple[Level, str, str]
-Check = Callable[[Question], Iterator[Line]]
+Check = Callable[[Candidates], Iterator[Line]]
 
 
 def refusing(
@@ -122,20 +124,20 @@ def refusing(
 ) -> Check:
     """A check of every pair: each reason refuses; without any, `alike` says what is the same."""
 
-    def check(question: Question) -> Iterator[Line]:
+    def check(candidates: Candidates) -> Iterator[Line]:
         found = dict(
-            reason for a, b in question.pairs for reason in reasons(a, b, question.any_blocks)
+            reason for a, b in candidates.pairs for reason in reasons(a, b, candidates.any_blocks)
         )
         yield from (("refuse", what, remedy) for what, remedy in found.items())
         if not found:
-            yield "ok", alike(question.models[0])
+            yield "ok", alike(candidates.models[0])
 
     return check
 
 
-def files(question: Question) -> Iterator[Line]:
+def files(candidates: Candidates) -> Iterator[Line]:
     """Every model once."""
-    same = [*given_twice(question.models)]
+    same = [*given_twice(candidates.models)]
     yield from same or [("ok", "each is given once")]
 
 
@@ -158,29 +160,29 @@ def is_same(model: Model, other: Model) -> bool:
     return model.adapters == other.adapters and model.path.samefile(other.path)
 
 
-def loading(question: Question) -> Iterator[Line]:
+def loading(candidates: Candidates) -> Iterator[Line]:
     """Whether llama.cpp would load each model, as far as headers tell."""
-    for path, found in dict.fromkeys(question.against):
+    for path, found in dict.fromkeys(candidates.against):
         level: Level = "refuse" if found.about in OF_EVERY_COPY else "note"
         yield level, f"{path.name}: {found.verdict}: {found.what}", found.remedy
-    if not question.against:
+    if not candidates.against:
         yield "ok", "llama.cpp will load each of them"
 
 
-def copied_heads(question: Question) -> Iterator[Line]:
+def copied_heads(candidates: Candidates) -> Iterator[Line]:
     """Heads that are left out; otherwise the kind of the first model's head."""
-    found: list[Line] = [("note", what) for what in heads.notes(question.models)]
-    own = HEAD in question.models[0].tensors
+    found: list[Line] = [("note", what) for what in heads.notes(candidates.models)]
+    own = HEAD in candidates.models[0].tensors
     yield from found or [("ok", "a matrix of its own" if own else "the embedding")]
 
 
-def vocabularies(question: Question) -> Iterator[Line]:
+def vocabularies(candidates: Candidates) -> Iterator[Line]:
     """Equal, or made equal, or refused."""
-    lexicon = question.lexicon
+    lexicon = candidates.lexicon
     if isinstance(lexicon, vocabulary.Unrelated):
         yield "refuse", lexicon.what, lexicon.remedy
         return
-    metadata = question.models[0].metadata
+    metadata = candidates.models[0].metadata
     if lexicon.kind != "equal":
         yield "note", lexicon.note
     elif vocabulary.TOKENS in metadata:
@@ -188,26 +190,26 @@ def vocabularies(question: Question) -> Iterator[Line]:
         yield "ok", f"the same {count:,} tokens, merges, scores and pre-tokenizer"
     else:
         yield "note", "no model has a vocabulary"
-    for a, b in question.pairs:
+    for a, b in candidates.pairs:
         if lexicon.kind == "equal" and not vocabulary.same_value(a, b, vocabulary.TYPES):
             yield "note", f"types of tokens differ; those of {lexicon.host.name} are kept"
 
 
-def chat_templates(question: Question) -> Iterator[Line]:
+def chat_templates(candidates: Candidates) -> Iterator[Line]:
     """Whose template the output would have."""
     try:
-        _, note = chat.donor_of(question.models, question.choice)
+        _, note = chat.donor_of(candidates.models, candidates.choice)
     except chat.Undecided as reason:
         yield "refuse", reason.what, reason.remedy
         return
-    templates = [m.metadata.text(TEMPLATE) for m in question.models]
+    templates = [m.metadata.text(TEMPLATE) for m in candidates.models]
     same = bool(templates[0]) and len(set(templates)) == 1
     yield ("ok", "the same in all models") if same else ("note", note)
 
 
-def special_tokens(question: Question) -> Iterator[Line]:
+def special_tokens(candidates: Candidates) -> Iterator[Line]:
     """Numbers of the tokens that begin and end texts and turns."""
-    every = [chat.turn_ids(m) for m in question.models]
+    every = [chat.turn_ids(m) for m in candidates.models]
     keys = {key: None for ids in every for key in ids}
     different = [key for key in keys if len({ids.get(key) for ids in every}) > 1]
     for key in different:
@@ -218,10 +220,10 @@ def special_tokens(question: Question) -> Iterator[Line]:
         yield "ok", "the same begin, end and turn tokens"
 
 
-def quantizations(question: Question) -> Iterator[Line]:
+def quantizations(candidates: Candidates) -> Iterator[Line]:
     """Which types the weights have, and whether they can be read and written."""
-    every = [type_shares(m.tensors.values()) for m in question.models]
-    for model, shares in zip(question.models, every, strict=True):
+    every = [type_shares(m.tensors.values()) for m in candidates.models]
+    for model, shares in zip(candidates.models, every, strict=True):
         lost = [name for name in shares if CODECS[name].decoder is None]
         if lost:
             what = f"{model.path.name} has tensors of type {', '.join(lost)}"
@@ -233,19 +235,19 @@ def quantizations(question: Question) -> Iterator[Line]:
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
 
 
-def roundings(question: Question) -> Iterator[Line]:
+def roundings(candidates: Candidates) -> Iterator[Line]:
     """Warn of weights that lose more than others when mixed: those from quantization-aware
     training."""
-    found = list(warnings(question.models))
+    found = list(warnings(candidates.models))
     yield from (("note", what, REMEDY) for what in found)
     if not found:
         yield "ok", "no file says that it was trained for a quantized type"
 
 
-def context_lengths(question: Question) -> Iterator[Line]:
+def context_lengths(candidates: Candidates) -> Iterator[Line]:
     """The context lengths of training; the output keeps the first model's."""
-    arch = question.models[0].metadata.get("general.architecture")
-    lengths = [m.metadata.get(f"{arch}.context_length") for m in question.models]
+    arch = candidates.models[0].metadata.get("general.architecture")
+    lengths = [m.metadata.get(f"{arch}.context_length") for m in candidates.models]
     if len(set(lengths)) > 1:
         shown = " and ".join("unknown" if n is None else f"{n:,}" for n in lengths)
         yield "note", f"{shown} tokens; the first model's number is kept"
@@ -253,11 +255,11 @@ def context_lengths(question: Question) -> Iterator[Line]:
         yield "ok", f"{lengths[0]:,} tokens" if lengths[0] else "not stated"
 
 
-def licences(question: Question) -> Iterator[Line]:
+def licences(candidates: Candidates) -> Iterator[Line]:
     """The output is under the licences of all its parents."""
-    stated = {m.path: m.metadata.text("general.license") for m in question.models}
+    stated = {m.path: m.metadata.text("general.license") for m in candidates.models}
     for path, licence in stated.items():
-        name = licence_name(question.models, path)
+        name = licence_name(candidates.models, path)
         if not licence:
             yield "note", f"{path.name} states no licence: read its publisher's page"
         elif any(word in name.lower() for word in USE_RESTRICTED):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from edgemed.merging.report.survey import Measure
+from edgemed.merging.report.survey import TensorFigures
 from edgemed.printable import printable
 from edgemed.tick_labels import tick_labels
 
@@ -28,7 +28,7 @@ class Column(NamedTuple):
 
     title: str
     meaning: str
-    value: Callable[[Measure], float | None]
+    value: Callable[[TensorFigures], float | None]
 
 
 COLUMNS = (
@@ -48,13 +48,15 @@ COLUMNS = (
 )
 
 
-def mean(measures: Iterable[Measure], value: Callable[[Measure], float | None]) -> float | None:
+def mean(
+    measures: Iterable[TensorFigures], value: Callable[[TensorFigures], float | None]
+) -> float | None:
     """The mean over weights; None if no tensor has this figure."""
     pairs = [(v, m.weights) for m in measures if (v := value(m)) is not None]
     return sum(v * n for v, n in pairs) / sum(n for _, n in pairs) if pairs else None
 
 
-def summary(measures: Sequence[Measure]) -> list[str]:
+def summary(measures: Sequence[TensorFigures]) -> list[str]:
     """The figures in words for the user, most important first."""
     matrices = [m for m in measures if m.action == "blend" and m.held is not None]
     if not matrices:
@@ -75,7 +77,7 @@ def summary(measures: Sequence[Measure]) -> list[str]:
     return lines
 
 
-def kept_words(kept: float, matrices: Sequence[Measure]) -> str:
+def kept_words(kept: float, matrices: Sequence[TensorFigures]) -> str:
     """How much of the models' change the result holds, and what to do if that is little."""
     found_in = [m for m in matrices if m.estimate] or matrices
     types = list(dict.fromkeys(type for m in found_in for type in m.types))
@@ -95,7 +97,7 @@ def kept_words(kept: float, matrices: Sequence[Measure]) -> str:
     return f"The change is kept: {found}."
 
 
-def method_words(matrices: Sequence[Measure]) -> list[str]:
+def method_words(matrices: Sequence[TensorFigures]) -> list[str]:
     """Whether SLERP and linear are the same file in practice."""
     arcs = [m for m in matrices if m.arc is not None and m.rounding > EXACT]
     if not arcs:
@@ -112,7 +114,7 @@ def method_words(matrices: Sequence[Measure]) -> list[str]:
     ]
 
 
-def as_json(title: str, measures: Sequence[Measure]) -> dict[str, Any]:
+def as_json(title: str, measures: Sequence[TensorFigures]) -> dict[str, Any]:
     """Everything, for programs."""
     return {
         "title": title,
@@ -122,7 +124,7 @@ def as_json(title: str, measures: Sequence[Measure]) -> dict[str, Any]:
     }
 
 
-def cells(measure: Measure) -> tuple[str, ...]:
+def cells(measure: TensorFigures) -> tuple[str, ...]:
     """One row of the table."""
     types = " + ".join(dict.fromkeys(measure.types))
     kind = types if types == measure.type else f"{types} -> {measure.type}"
@@ -146,7 +148,7 @@ COLORS = {"attn": "#2563a8", "ffn": "#b4552d", "norm": "#5b8c3a", "": "#7a6f9b"}
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 860, 220, 64, 34, 12
 
 
-def as_html(title: str, measures: Sequence[Measure]) -> str:
+def as_html(title: str, measures: Sequence[TensorFigures]) -> str:
     """The page, whole."""
     said = "".join(f"<p>{shown(line)}</p>" for line in summary(measures))
     plots = "".join(
@@ -184,7 +186,7 @@ def legend() -> str:
     return f"<p>{dots}(by block; tensors outside the blocks are in the table)</p>"
 
 
-def plot(measures: Sequence[Measure], column: Column) -> str:
+def plot(measures: Sequence[TensorFigures], column: Column) -> str:
     """One dot a tensor: its block across, its figure up."""
     dots = [
         (m.block, value, m)

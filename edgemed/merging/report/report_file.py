@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgemed.errors import UsageError
 from edgemed.merging.report import report
-from edgemed.merging.report.survey import Measure
+from edgemed.merging.report.survey import TensorFigures
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import in_words, write_whole
 
@@ -21,7 +21,7 @@ def refuse_name(path: Path) -> None:
     refuse_place(path, replace=True)
 
 
-def write_report(path: Path, title: str, measures: Sequence[Measure]) -> None:
+def write_report(path: Path, title: str, measures: Sequence[TensorFigures]) -> None:
     """A page, or JSON, by the file's ending."""
     if path.suffix.lower() == ".html":
         text = report.as_html(title, measures)

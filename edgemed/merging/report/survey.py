@@ -31,20 +31,14 @@ from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.report.calibration import Estimate, estimate
 from edgemed.merging.run.chunk import F32, U8, Blender, Chunk, read_rows
-from edgemed.merging.run.run import (
-    Meter,
-    OnProgress,
-    compile_kernels,
-    open_files,
-    source_paths,
-    work,
-)
+from edgemed.merging.run.progress import Meter, OnProgress
+from edgemed.merging.run.run import compile_kernels, open_files, source_paths, work
 
 F64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class TensorFigures:
     """One tensor's figures; None where they mean nothing (one parent alone, no change asked)."""
 
     name: str
@@ -63,7 +57,9 @@ class Measure:
     estimate: Estimate | None
 
 
-def survey(plan: Plan, finished: bool, on_progress: OnProgress | None = None) -> list[Measure]:
+def survey(
+    plan: Plan, finished: bool, on_progress: OnProgress | None = None
+) -> list[TensorFigures]:
     """Measure every tensor of a plan: against its finished output, or encoding on the spot."""
     meter = Meter(plan.weights, on_progress)
     compile_kernels(plan, meter)
@@ -141,7 +137,7 @@ class Surveyor(Blender):
         return buffer
 
 
-def measure(step: Step, gram: F64) -> Measure:
+def measure(step: Step, gram: F64) -> TensorFigures:
     """The figures of one tensor from the products of its sources, the mix and the result."""
     count = len(step.sources)
     alone = count == 1
@@ -150,7 +146,7 @@ def measure(step: Step, gram: F64) -> Measure:
     product = gram[count, count + 1] - gram[count, 0] - gram[0, count + 1] + gram[0, 0]
     changed = asked > 1e-7 and held_change > 0.0
     pairs = [(i, j) for i in range(count) for j in range(i)]
-    return Measure(
+    return TensorFigures(
         name=step.name,
         block=block_of(step.name),
         group=group_of(step.name),

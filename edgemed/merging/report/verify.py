@@ -26,14 +26,8 @@ from edgemed.merging.plan import provenance
 from edgemed.merging.plan.keys import MERGE, QUANTIZE, last_record
 from edgemed.merging.plan.plan import Plan, Target, decide
 from edgemed.merging.plan.quantization import decide_quantization
-from edgemed.merging.run.run import (
-    Meter,
-    OnProgress,
-    compile_kernels,
-    open_files,
-    run_steps,
-    source_paths,
-)
+from edgemed.merging.run.progress import Meter, OnProgress
+from edgemed.merging.run.run import compile_kernels, open_files, run_steps, source_paths
 from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
 from edgemed.storage.sha256 import sha256_of

@@ -7,7 +7,6 @@ not depend on the number of threads or the size of the chunks.
 
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -36,26 +35,13 @@ from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.headers import refuse_other_headers
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, WrittenPiece, WrittenPieces
+from edgemed.merging.run.progress import Meter, OnProgress
 from edgemed.storage import positional
 from edgemed.storage.output import Output, journal_of, part_of
 
-OnProgress = Callable[["Progress"], None]
-REPORT_SECONDS = 0.1
-
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a merge is: weights written of all weights, or (once) a kernel being compiled; or
-    `reading`: every byte of the inputs is read before the first is merged."""
-
-    done: int
-    total: int
-    compiling: str | None = None
-    reading: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
+class MergeResult:
     """What a merge did: seconds to the last write, seconds to sync, rows kept as they were, and
     what the method found out about each tensor on the way."""
 
@@ -70,7 +56,7 @@ class Result:
 
 def run_plan(
     plan: Plan, on_progress: OnProgress | None = None, resume: bool = False, load_check: bool = True
-) -> Result:
+) -> MergeResult:
     """Write the planned file. After any error or interrupt there is no file under the final name.
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
@@ -107,7 +93,7 @@ def run_plan(
             refuse = partial(llama.refuse_unloadable, unfinished, plan.out.name)
         finish(output, journal, refuse)
     meter.finish()
-    return Result(
+    return MergeResult(
         shards[0].path,
         plan.weights,
         plan.placement.total_bytes,
@@ -250,41 +236,6 @@ def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
     if failed:
         jobs.stop()
     return [future.result() for future in failed or futures]
-
-
-class Meter:
-    """Counts weights from all threads and reports at most ten times a second."""
-
-    def __init__(self, total: int, on_progress: OnProgress | None) -> None:
-        self._total, self._on_progress = total, on_progress
-        self._done, self._next = 0, 0.0
-        self.facts: dict[str, Mapping[str, float]] = {}
-        self._lock = threading.Lock()
-
-    def add(self, weights: int) -> None:
-        with self._lock:
-            self._done += weights
-            now = time.monotonic()
-            if self._on_progress is None or now < self._next:
-                return
-            self._next = now + REPORT_SECONDS
-            self._on_progress(Progress(self._done, self._total))
-
-    def share(self) -> float:
-        """How much of the merge is done, 0 to 1."""
-        return self._done / max(1, self._total)
-
-    def compiling(self, name: str) -> None:
-        if self._on_progress:
-            self._on_progress(Progress(0, self._total, compiling=name))
-
-    def reading(self) -> None:
-        if self._on_progress:
-            self._on_progress(Progress(0, self._total, reading=True))
-
-    def finish(self) -> None:
-        if self._on_progress:
-            self._on_progress(Progress(self._total, self._total))
 
 
 def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:

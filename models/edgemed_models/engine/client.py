@@ -38,7 +38,7 @@ Ready = Callable[[EngineSettings], AbstractContextManager[EngineSettings]]
 
 
 class LlamaModel:
-    """A GGUF model run by llama.cpp in its own process; follows the Model protocol."""
+    """A GGUF model run by llama.cpp in its own process; follows the LanguageModel protocol."""
 
     def __init__(
         self, settings: EngineSettings, process: Process | None = None, ready: Ready = nullcontext

@@ -52,7 +52,7 @@ def new_context(
     return context
 
 
-class Context:
+class LlamaContext:
     """A KV cache of `size` tokens and the batch that fills it. One sequence, number 0."""
 
     def __init__(

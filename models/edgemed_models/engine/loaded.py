@@ -10,7 +10,7 @@ from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
-    from edgemed_models.engine.context import Context
+    from edgemed_models.engine.context import LlamaContext
     from edgemed_models.engine.many import Ask
     from edgemed_models.engine.prompt import Segment
     from edgemed_models.engine.sampling import Sampler
@@ -33,15 +33,15 @@ class LoadedModel:
         self.stop = binding.StopFlag()
         self.weights = weights.Weights(settings)
         self.template = settings.chat_template or self.weights.template()
-        self.context: Context | None = None
+        self.context: LlamaContext | None = None
         self.adapters = weights.Adapters(self.weights, settings)
         if self.adapters.names:
             self._refuse_idle()
 
-    def _new_context(self, size: int) -> "Context":
-        from edgemed_models.engine.context import Context
+    def _new_context(self, size: int) -> "LlamaContext":
+        from edgemed_models.engine.context import LlamaContext
 
-        return Context(self.weights, self.settings, size, self.stop)
+        return LlamaContext(self.weights, self.settings, size, self.stop)
 
     def _refuse_idle(self) -> None:
         """ModelError if an adapter does not change the answer to a fixed text."""

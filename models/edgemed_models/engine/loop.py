@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
-from edgemed_models.engine.context import Context
+from edgemed_models.base import Done, Event, Piece, Prefill, StopReason, Timings
+from edgemed_models.engine.context import LlamaContext
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.weights import Weights
@@ -23,7 +23,7 @@ OFTEN = 0.05  # seconds: faster tokens are sent together, because each event wak
 
 def generate(
     weights: Weights,
-    context: Context,
+    context: LlamaContext,
     sampler: Sampler,
     prompt: Sequence[int],
     limit: int,
@@ -44,7 +44,7 @@ def generate(
         yield Done("cancelled", Timings(done, begin - start, 0, 0.0, kept))
         return
     text, told = TokenText(weights), 0.0
-    reason: Reason = "length"
+    reason: StopReason = "length"
     written = 0
     while written < limit:
         token = sampler.choose(context.logits(-1))
@@ -87,7 +87,7 @@ class TokenText:
             self.tokens = 0
 
 
-def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
+def read(context: LlamaContext, prompt: Sequence[int], kept: int) -> Iterator[int]:
     """Read `prompt` from token `kept` on into the cache; yields how many tokens are read.
 
     Batch by batch, also where the reading pauses; ends early on a stop. Only the last token asks
@@ -104,7 +104,7 @@ def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
         yield at
 
 
-def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> list[float]:
+def score(context: LlamaContext, prompt: Sequence[int], answer: Sequence[int]) -> list[float]:
     """Natural-log probability of each id of `answer` after `prompt`; fewer values if stopped."""
     for done in read(context, prompt, context.keep(prompt)):
         if done == len(prompt):
@@ -121,7 +121,7 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
     return found
 
 
-def rows(context: Context, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
+def rows(context: LlamaContext, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
     """The logits after every id but the last, f32 [some, vocabulary]; ends early on a stop.
 
     Rows are a copy. Nothing is reused from an earlier request or for a later one.

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, Reason, Timings
+from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, StopReason, Timings
 from edgemed_models.engine.loop import TokenText
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
@@ -173,7 +173,7 @@ def text_of(weights: Weights, token: int) -> str:
     return weights.piece(token).decode("utf-8", "replace")
 
 
-def ended(one: Running, reason: Reason) -> Iterator[Piece | Done]:
+def ended(one: Running, reason: StopReason) -> Iterator[Piece | Done]:
     """The rest of an answer's text, and its end."""
     yield from one.text.pieces(last=True)
     yield Done(reason, one.timings())

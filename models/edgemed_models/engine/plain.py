@@ -10,9 +10,9 @@ from collections.abc import Generator, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Scored, Timings
+from edgemed_models.base import Done, Event, Piece, Prefill, Scored, StopReason, Timings
 from edgemed_models.engine import loop
-from edgemed_models.engine.context import Context
+from edgemed_models.engine.context import LlamaContext
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.weights import Weights
@@ -20,7 +20,7 @@ from edgemed_models.engine.weights import Weights
 
 def generate(
     weights: Weights,
-    context: Context,
+    context: LlamaContext,
     sampler: Sampler,
     prompt: Sequence[int],
     limit: int,
@@ -48,7 +48,7 @@ def generate(
 
 def scored(
     scorer: "Scorer",
-    context: Context,
+    context: LlamaContext,
     sampler: Sampler,
     prompt: Sequence[int],
     limit: int,
@@ -77,12 +77,12 @@ def scored(
 
 def answer(
     scorer: "Scorer",
-    context: Context,
+    context: LlamaContext,
     sampler: Sampler,
     at: int,
     limit: int,
     loops: Loops | None,
-) -> Generator[Event, None, tuple[Reason, int]]:
+) -> Generator[Event, None, tuple[StopReason, int]]:
     """The tokens of the answer from position `at` on; why it ended, and how many they are."""
     weights = scorer.weights
     for written in range(1, limit + 1):
@@ -101,7 +101,11 @@ def answer(
 
 
 def score_prompt(
-    scorer: "Scorer", context: Context, prompt: Sequence[int], scores: list[Scored], wanted: bool
+    scorer: "Scorer",
+    context: LlamaContext,
+    prompt: Sequence[int],
+    scores: list[Scored],
+    wanted: bool,
 ) -> Iterator[int]:
     """Read `prompt`; with `wanted` put the scores of its tokens into `scores`. Yields how many
     tokens are read; ends early on a stop."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.fit import Gpu
+from edgemed_models.engine.memory_plan import Gpu
 from edgemed_models.engine.process import hint_for, how_it_ended
 
 GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl", "webgpu")

@@ -16,7 +16,7 @@ from edgemed.gguf import Model, open_model
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.plan.quantization import plan_quantize, quantization
 from edgemed.merging.report.verify import verify
-from edgemed.merging.run import run
+from edgemed.merging.run import progress
 from edgemed.merging.run.run import run_plan
 from tests.edgemed.converted import digests, logits_of, values
 
@@ -145,7 +145,7 @@ def test_the_file_says_what_it_was_made_of(tmp_path: Path) -> None:
 def test_an_unfinished_conversion_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "REPORT_SECONDS", 0.0)  # every chunk is reported
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)  # every chunk is reported
     whole = convert(DATA / "llama2", tmp_path / "whole.gguf", "Q8_0")
     plan = planned(DATA / "llama2", tmp_path / "out.gguf", "Q8_0", max_ram=3000)
 

@@ -9,7 +9,8 @@ from edgemed_models.engine.grammar import gbnf_of
 from edgemed_models.scale import path_of
 
 from edgemed.clinic.note import read_note
-from edgemed.clinic.template import list_templates, read_template, readable
+from edgemed.clinic.summarizing.template import readable
+from edgemed.clinic.summarizing.template_files import list_templates, read_template
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.evals.cases import case_of
 from edgemed.gguf import open_model

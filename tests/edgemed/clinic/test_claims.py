@@ -2,9 +2,9 @@
 
 import pytest
 
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.reading.claims import parts
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.review import review
 
 
 def cut(text: str) -> list[str]:

@@ -6,9 +6,9 @@ What is not told apart is listed here with the reason, so that no change loses m
 import json
 from pathlib import Path
 
-from edgemed.clinic.checks.review import review_read
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.review import review_read
 
 NOT_FOUND = {
     "Admitted on February 14, 2024.": "both dates are there: no event is bound to its date",

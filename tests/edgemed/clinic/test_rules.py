@@ -12,7 +12,7 @@ from edgemed.clinic.rules import MODELS, ROOM, code, digest_of_rules, files, of_
 
 RUN = """
 import json, sys
-import edgemed.clinic.checks.review as review
+import edgemed.clinic.reviewing.review as review
 review.review("Doctor: any fever?\\nPatient: No, I take aspirin 81 mg daily.", "Aspirin 81 mg.")
 rooms = "edgemed.clinic.", "edgemed_models."
 print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.startswith(rooms)]))

@@ -11,7 +11,7 @@ from edgemed_tui.services import ModelChoice
 from edgemed import api
 from edgemed.adapters.forms import CONFIG, WEIGHTS
 from edgemed.cli.main import main
-from edgemed.local_models import beside, library
+from edgemed.local_models import adding, beside, library
 from edgemed.local_models.loading import Options, decisive
 from edgemed.storage.sha256 import sha256_of
 from tests.edgemed.adapters.test_unfolded import adapter, peft
@@ -22,7 +22,7 @@ ASK = ["chat", "What is rest good for?", "--threads", "1", "--max-tokens", "12"]
 @pytest.fixture
 def style(tmp_path: Path) -> Path:
     """An adapter that changes every answer of the embedded model, which is added as `clinic`."""
-    library.add(path_of("instruct"), "clinic", True, lambda nbytes: None)
+    adding.add(path_of("instruct"), "clinic", True, lambda nbytes: None)
     return adapter(path_of("instruct"), tmp_path / "style.gguf", 0.5)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.errors import Refused, UsageError
-from edgemed.local_models import library
+from edgemed.local_models import adding, library
 from edgemed.storage.held import give_up, hold
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -37,14 +37,14 @@ def meanwhile(act: Callable[[], object]) -> Callable[[int], None]:
 
 @pytest.mark.parametrize("link", [True, False])
 def test_a_model_added_while_another_is_copied_stays(files: list[Path], link: bool) -> None:
-    other = meanwhile(lambda: library.add(files[1], "b", link, quiet))
-    library.add(files[0], "a", link, other)
+    other = meanwhile(lambda: adding.add(files[1], "b", link, quiet))
+    adding.add(files[0], "a", link, other)
     assert [entry.name for entry in library.read_library().entries] == ["b", "a"]
 
 
 def test_a_name_taken_meanwhile_keeps_its_file(files: list[Path]) -> None:
     def taken() -> None:
-        entry = library.add(files[1], "b", True, quiet)
+        entry = adding.add(files[1], "b", True, quiet)
         target = library.folder() / "a.gguf"
         target.write_bytes(files[1].read_bytes())
         library.write_library(
@@ -52,7 +52,7 @@ def test_a_name_taken_meanwhile_keeps_its_file(files: list[Path]) -> None:
         )
 
     with pytest.raises(UsageError, match="called 'a' already"):
-        library.add(files[0], "a", False, meanwhile(taken))
+        adding.add(files[0], "a", False, meanwhile(taken))
     entry = library.read_library().find("a")
     assert entry is not None
     found = hashlib.sha256((library.folder() / "a.gguf").read_bytes()).hexdigest()
@@ -72,7 +72,7 @@ def test_many_changes_at_once_are_all_kept(files: list[Path]) -> None:
             code = 1
             try:
                 for turn in range(5):
-                    library.enlist(listed(files[0], f"m{number}-{turn}"), lambda: None)
+                    adding.enlist(listed(files[0], f"m{number}-{turn}"), lambda: None)
                 code = 0
             finally:
                 os._exit(code)
@@ -93,7 +93,7 @@ def test_a_list_that_another_holds_for_long_is_said(
     lock = library.folder() / "library.json.lock"
     fd = hold(lock)
     with pytest.raises(Refused, match="another program is changing"):
-        library.add(files[0], "a", True, quiet)
+        adding.add(files[0], "a", True, quiet)
     give_up(lock, fd)
-    library.add(files[0], "a", True, quiet)
+    adding.add(files[0], "a", True, quiet)
     assert not lock.exists()

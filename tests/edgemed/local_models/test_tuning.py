@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from edgemed_models import machine
-from edgemed_models.base import Done, Event, Failed, Model, Prefill, Request, Timings
+from edgemed_models.base import Done, Event, Failed, LanguageModel, Prefill, Request, Timings
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
@@ -33,8 +33,8 @@ class Timed(ScriptedModel):
         yield Done("stop", Timings(total, total / self.read, 8, 8 / self.written))
 
 
-def speeds(of: Callable[[Options], float], made: list[Timed]) -> Callable[[Options], Model]:
-    def open_model(options: Options) -> Model:
+def speeds(of: Callable[[Options], float], made: list[Timed]) -> Callable[[Options], LanguageModel]:
+    def open_model(options: Options) -> LanguageModel:
         model = Timed()
         model.read = of(options)
         made.append(model)

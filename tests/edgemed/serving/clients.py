@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
 from edgemed.serving.server import Server
 
@@ -82,7 +82,7 @@ class Client:
 
 
 @contextmanager
-def served(model: Model, queue: int = 8) -> Iterator[Client]:
+def served(model: LanguageModel, queue: int = 8) -> Iterator[Client]:
     """A client of a server of `model`, which ends with the block."""
     lines: list[str] = []
     with socket.socket() as listening:

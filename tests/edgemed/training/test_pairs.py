@@ -8,8 +8,9 @@ import pytest
 
 from edgemed.cli.main import main
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import prompt_of
-from edgemed.clinic.template import fill, load_template
+from edgemed.clinic.summarizing.summarize import prompt_of
+from edgemed.clinic.summarizing.template import fill
+from edgemed.clinic.summarizing.template_files import load_template
 from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.training.pairs import read_pairs, without_headings
 

@@ -7,8 +7,8 @@ from edgemed_tui import plain
 from edgemed_tui.plain.line import LineMode
 from edgemed_tui.services import Services
 
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
 from edgemed.clinic.findings import Omission
 from tests.tui.both_ways.verbs import PASSPHRASE, Way
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
@@ -13,15 +14,14 @@ from edgemed_tui.screens.dialogs import (
     AskUnsaved,
     Confirm,
 )
-from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
-from edgemed.clinic.drafting import Draft
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.drafting import Draft
 from edgemed.clinic.findings import Omission
 from tests.tui.both_ways.verbs import PASSPHRASE, Way
 from tests.tui.driving import case_of, panes_of, press

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from edgemed_tui.services import ModelChoice
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.clinic.document import Origin
-from edgemed.clinic.template import own_folder
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.document import Origin
+from edgemed.clinic.summarizing.template_files import own_folder
 from edgemed.errors import EdgemedError
 from tests.tui.both_ways.verbs import PASSPHRASE
 from tests.tui.both_ways.ways import both_ways, model, way

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from edgemed_models.fake import ScriptedModel
 
-from edgemed.clinic import session as steps
+from edgemed.clinic.case import session as steps
 from edgemed.clinic.findings import Review
 from edgemed.logs.audit import Log
 from tests.tui.both_ways.ways import OTHER, both_ways, logged, model, saved, way

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.clinic.document import Origin
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.document import Origin
 from edgemed.errors import Refused
 from tests.tui.both_ways.verbs import PASSPHRASE
 from tests.tui.both_ways.ways import both_ways, logged, model, way

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
-from edgemed.clinic.document import Origin
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.document import Origin
 from tests.tui.both_ways.verbs import PASSPHRASE
 from tests.tui.both_ways.ways import OTHER, both_ways, model, saved, way
 from tests.tui.scripted import DRAFT, NOTE

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic import session as steps
+from edgemed.clinic.case import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.logs import audit
 from tests.tui.both_ways.ways import OTHER, AnyWay, both_ways, logged, model, saved, way

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
-from edgemed.clinic.session import Session
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.session import Session
 
 PASSPHRASE = "four words of mine"
 

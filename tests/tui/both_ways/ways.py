@@ -14,7 +14,7 @@ from edgemed_tui.app import EdgemedApp
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.services import ModelChoice
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from edgemed.clinic.findings import Review
 from edgemed.logs import audit
 from tests.tui.both_ways.by_line import ByLine

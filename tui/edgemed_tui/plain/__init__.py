@@ -1,7 +1,7 @@
 """The same steps from note to signature, line by line: for screen readers and simple terminals.
 
 No boxes, no colours, no cursor movement: one question, some lines of answer. Every rule is in
-`edgemed.clinic.case`, as for the screen.
+`edgemed.clinic.case.case`, as for the screen.
 """
 
 import sys
@@ -11,7 +11,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NamedTuple
 
-from edgemed.clinic.kept import Unsaved
+from edgemed.clinic.case.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui import clipboard, hangup
 from edgemed_tui.crash import place_of
@@ -189,7 +189,7 @@ ELSEWHERE = """Models, merges and sweeps have commands of their own, typed in th
 models, edgemed merge, edgemed sweep, edgemed inspect.""".replace("\n", " ")
 
 
-class Command(NamedTuple):
+class LineCommand(NamedTuple):
     """A word's function and what it is for; the function's docstring is its usage."""
 
     run: Callable[[LineMode, str], None]
@@ -197,34 +197,34 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "note": Command(writing.open_note, "open a note"),
-    "paste": Command(writing.paste, "paste or type a note"),
-    "sample": Command(writing.sample, "open the sample note, an invented patient"),
-    "source": Command(writing.source, "read the note by line numbers"),
-    "templates": Command(writing.templates, "list the templates"),
-    "template": Command(writing.template, "choose a template"),
-    "models": Command(writing.models, "list the models"),
-    "model": Command(writing.model, "load a model"),
-    "draft": Command(writing.draft, "let the model write"),
-    "read": Command(writing.read, "read the draft by line numbers"),
-    "documents": Command(documents.documents, "list the documents of this note"),
-    "document": Command(documents.document, "open another document of this note"),
-    "addendum": Command(documents.addendum, "add to a signed text"),
-    "compare": Command(documents.compare, "see what was changed"),
-    "findings": Command(deciding.findings, "everything the check found"),
-    "next": Command(deciding.following, "the next finding"),
-    "previous": Command(deciding.previous, "the previous finding"),
-    "evidence": Command(deciding.evidence, "what the note says about a line of the draft"),
-    "dismiss": Command(deciding.dismiss, "dismiss a finding, with a reason"),
-    "restore": Command(deciding.restore, "undo a dismissal"),
-    "insert": Command(deciding.insert, "add a fact that was left out, as a line to edit"),
-    "edit": Command(deciding.edit, "change a line of the draft"),
-    "sign": Command(deciding.sign, "sign"),
-    "export": Command(deciding.export_text, "write the signed text to a file"),
-    "copy": Command(choosing.copy, "put the signed text on the clipboard"),
-    "seal": Command(deciding.keep_seal, "keep a seal of the audit log elsewhere"),
-    "save": Command(deciding.save, "save the session, encrypted"),
-    "sessions": Command(deciding.saved, "list the saved sessions"),
-    "open": Command(deciding.open_saved, "open a saved session"),
-    "help": Command(help_text, "list the commands"),
+    "note": LineCommand(writing.open_note, "open a note"),
+    "paste": LineCommand(writing.paste, "paste or type a note"),
+    "sample": LineCommand(writing.sample, "open the sample note, an invented patient"),
+    "source": LineCommand(writing.source, "read the note by line numbers"),
+    "templates": LineCommand(writing.templates, "list the templates"),
+    "template": LineCommand(writing.template, "choose a template"),
+    "models": LineCommand(writing.models, "list the models"),
+    "model": LineCommand(writing.model, "load a model"),
+    "draft": LineCommand(writing.draft, "let the model write"),
+    "read": LineCommand(writing.read, "read the draft by line numbers"),
+    "documents": LineCommand(documents.documents, "list the documents of this note"),
+    "document": LineCommand(documents.document, "open another document of this note"),
+    "addendum": LineCommand(documents.addendum, "add to a signed text"),
+    "compare": LineCommand(documents.compare, "see what was changed"),
+    "findings": LineCommand(deciding.findings, "everything the check found"),
+    "next": LineCommand(deciding.following, "the next finding"),
+    "previous": LineCommand(deciding.previous, "the previous finding"),
+    "evidence": LineCommand(deciding.evidence, "what the note says about a line of the draft"),
+    "dismiss": LineCommand(deciding.dismiss, "dismiss a finding, with a reason"),
+    "restore": LineCommand(deciding.restore, "undo a dismissal"),
+    "insert": LineCommand(deciding.insert, "add a fact that was left out, as a line to edit"),
+    "edit": LineCommand(deciding.edit, "change a line of the draft"),
+    "sign": LineCommand(deciding.sign, "sign"),
+    "export": LineCommand(deciding.export_text, "write the signed text to a file"),
+    "copy": LineCommand(choosing.copy, "put the signed text on the clipboard"),
+    "seal": LineCommand(deciding.keep_seal, "keep a seal of the audit log elsewhere"),
+    "save": LineCommand(deciding.save, "save the session, encrypted"),
+    "sessions": LineCommand(deciding.saved, "list the saved sessions"),
+    "open": LineCommand(deciding.open_saved, "open a saved session"),
+    "help": LineCommand(help_text, "list the commands"),
 }

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from edgemed.clinic import sessions
-from edgemed.clinic.template import BrokenTemplate, Template, fill, load_template, read_templates
+from edgemed.clinic.case import sessions
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import BrokenTemplate, load_template, read_templates
 from edgemed.errors import Refused, UsageError
 from edgemed.storage.names import refuse_odd_name
 from edgemed_tui import clipboard

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from edgemed.amounts import amount
-from edgemed.clinic import session as steps
-from edgemed.clinic import sessions
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case import sessions, signing
+from edgemed.clinic.case.verdict import verdict
 from edgemed.clinic.findings import Omission, Review
-from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
@@ -134,13 +134,13 @@ def sign(line: LineMode, rest: str) -> None:
     check(line)  # an earlier check may have failed, or have been stopped
     line.case.may_sign()
     reason = ""
-    if steps.needs_reason(line.session):
+    if signing.needs_reason(line.session):
         line.tell(verdict(line.session).words)
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
     asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change"
-    asked = sentences(asked, steps.staying_open(line.session))
+    asked = sentences(asked, signing.staying_open(line.session))
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))

@@ -1,7 +1,7 @@
 """The line mode's commands on the documents of a note: list, open, add to, compare."""
 
-from edgemed.clinic import export
-from edgemed.clinic.session import added_to
+from edgemed.clinic.case import export
+from edgemed.clinic.case.session import added_to
 from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.plain.writing import check, read_checked, rows_typed
 from edgemed_tui.widgets.difference import rows

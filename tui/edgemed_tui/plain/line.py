@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from edgemed_models.base import Model
+from edgemed_models.base import LanguageModel
 
-from edgemed.clinic.case import Case, NotLogged
-from edgemed.clinic.session import Session
+from edgemed.clinic.case.case import Case, NotLogged
+from edgemed.clinic.case.session import Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed_tui import settings as stored
 from edgemed_tui.literal import one_line
@@ -42,7 +42,7 @@ class LineMode:
         """`release` puts text on a clipboard, if there is one."""
         self.services = services
         self.case = Case(services.place, services.sessions, services.clock)
-        self.model: Model | None = None
+        self.model: LanguageModel | None = None
         self.choice: ModelChoice | None = None
         self.at = 0
         self.ask, self.secret, self.release = ask, secret, release

@@ -6,16 +6,18 @@ from edgemed_models.answer import Answer, collect
 from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
 from edgemed.amounts import amount
-from edgemed.clinic import session as steps
-from edgemed.clinic.counting import counted
-from edgemed.clinic.drafting import Ended
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.drafting import Ended
+from edgemed.clinic.case.kept import AtStake
+from edgemed.clinic.case.verdict import verdict
 from edgemed.clinic.findings import SAYS
-from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
-from edgemed.clinic.reading.addressed import addressed, marked_lines, told
-from edgemed.clinic.summarize import request_for, write
-from edgemed.clinic.template import fill, read_templates
-from edgemed.clinic.verdict import verdict
+from edgemed.clinic.reading.addressed import addressed
+from edgemed.clinic.reading.addressed_shown import marked_lines, told
+from edgemed.clinic.reviewing.counting import counted
+from edgemed.clinic.summarizing.summarize import request_for, write
+from edgemed.clinic.summarizing.template import fill
+from edgemed.clinic.summarizing.template_files import read_templates
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.loading import decisive

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edgemed.clinic import sessions
-from edgemed.clinic.case import Case
-from edgemed.clinic.kept import AtStake
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.kept import AtStake
+from edgemed.clinic.case.session import DEMONSTRATION
 from edgemed.clinic.note import Note
-from edgemed.clinic.session import DEMONSTRATION
-from edgemed.clinic.template import Template, fill, read_templates
+from edgemed.clinic.summarizing.template import Template, fill
+from edgemed.clinic.summarizing.template_files import read_templates
 from edgemed.errors import EdgemedError
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting

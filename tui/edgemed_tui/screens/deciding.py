@@ -1,7 +1,7 @@
 """What a clinician decides about a case: asked for here, carried out by the case.
 
 Dismiss, sign, export, copy, save, keep a seal: each asks what it needs to know, calls the case,
-and says how it went. The rules are in `edgemed.clinic.case`.
+and says how it went. The rules are in `edgemed.clinic.case.case`.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,19 @@ from typing import NamedTuple
 from textual.content import Content
 
 from edgemed.amounts import amount
-from edgemed.clinic import export, sessions
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
-from edgemed.clinic.counting import counted
-from edgemed.clinic.document import minute
+from edgemed.clinic.case import export, sessions, signing
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.document import minute
+from edgemed.clinic.case.kept import AtStake, Unsaved
+from edgemed.clinic.case.session import Finding, Session
 from edgemed.clinic.findings import Omission
-from edgemed.clinic.kept import AtStake, Unsaved
-from edgemed.clinic.session import Finding, Session
+from edgemed.clinic.reviewing.counting import counted
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals
 from edgemed_tui.clipboard import COPYING
 from edgemed_tui.literal import lines, literal, one_line
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.dialogs import (
     AskName,
     AskPassphrase,
@@ -32,7 +33,6 @@ from edgemed_tui.screens.dialogs import (
     Attest,
     Confirm,
 )
-from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.view import Owner, View
 from edgemed_tui.sentences import capital, sentences
 from edgemed_tui.widgets.findings_list import line_of
@@ -134,7 +134,7 @@ class Deciding:
         dialog = AskSignature(
             what_is_signed(session),
             typed.by if typed else self.case.signer,
-            reason_needed=steps.needs_reason(session),
+            reason_needed=signing.needs_reason(session),
             reason=typed.reason if typed else "",
         )
         answer = await self.view.ask(dialog)
@@ -236,7 +236,7 @@ def sure_of(answer: Attest, session: Session) -> Confirm:
     words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}"
     reason = one_line(answer.reason.strip())
     reason = f"Signed anyway because: {reason}" if reason else ""
-    said = sentences(words, steps.staying_open(session), reason, FOR_GOOD)
+    said = sentences(words, signing.staying_open(session), reason, FOR_GOOD)
     return Confirm("Sign it?", said, f"Sign as {name}", "Go back")
 
 
@@ -254,7 +254,7 @@ def what_is_signed(session: Session) -> Content:
     rows = [literal(sentences(f"{amount(count, 'line')}, {one_line(made_of(session))}"))]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
-    if said := steps.above_draft(session):
+    if said := signing.above_draft(session):
         rows.append(literal((said, "bold")))
     if still_open := steps.open_findings(session):
         rows.append(literal((sentences(f"Still open: {counted(still_open).words}"), "bold")))

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
-from edgemed.clinic import sessions
-from edgemed.clinic.session import OTHER
+from edgemed.clinic.case import sessions
+from edgemed.clinic.case.session import OTHER
 from edgemed.errors import Refused
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.behind import Over
@@ -74,21 +74,23 @@ class Confirm(Dialog[bool]):
         self.dismiss(event.option_index == 1)
 
 
-Unsaved = Literal["save", "lose"]
-ANSWERS: dict[Unsaved | None, str] = {
+SaveOrLose = Literal["save", "lose"]
+ANSWERS: dict[SaveOrLose | None, str] = {
     None: "Go back",
     "save": "Save it, encrypted",
     "lose": "Discard it",
 }
 
 
-class AskUnsaved(Dialog[Unsaved]):
+class AskUnsaved(Dialog[SaveOrLose]):
     """What to do with work that would be lost; going back comes first."""
 
     def __init__(self, words: str, *, can_save: bool) -> None:
         super().__init__("Unsaved work", "↑ ↓ choose, enter takes the marked answer")
         self._words = words
-        self._answers: list[Unsaved | None] = [None, "save", "lose"] if can_save else [None, "lose"]
+        self._answers: list[SaveOrLose | None] = (
+            [None, "save", "lose"] if can_save else [None, "lose"]
+        )
 
     def body(self) -> ComposeResult:
         """The words, then the answers."""
@@ -104,14 +106,14 @@ CHOOSE = "Choose a reason with the arrows, or type your own."
 OWN_WORDS = "your own words (kept with the summary, not in the log)"
 
 
-class Reason(NamedTuple):
+class DismissalReason(NamedTuple):
     """Why a finding is dismissed: a listed reason, and words of one's own."""
 
     reason: str
     words: str
 
 
-class AskReason(Dialog[Reason]):
+class AskReason(Dialog[DismissalReason]):
     """Why does this finding not count?"""
 
     def __init__(self, finding: Content, reasons: Sequence[str], words: str = "") -> None:
@@ -166,7 +168,7 @@ class AskReason(Dialog[Reason]):
             self.fault("Type why this finding does not count.")
             self.query_one(Input).focus()
             return
-        self.dismiss(Reason(reason, self.typed("words")))
+        self.dismiss(DismissalReason(reason, self.typed("words")))
 
 
 WHY_ANYWAY = "type why; without a reason it is not signed"

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from edgemed.clinic.case import Case
-from edgemed.clinic.document import Document
-from edgemed.clinic.session import Session
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.document import Document
+from edgemed.clinic.case.session import Session
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.picker import Choice, Picker

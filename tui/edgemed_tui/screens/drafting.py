@@ -1,15 +1,15 @@
 """What the model does for a case: load, read ahead, write a draft, have it checked.
 
 Every step begins here and ends in a message of the thread that talks to the model; what happens
-to a draft is decided in `edgemed.clinic.case`.
+to a draft is decided in `edgemed.clinic.case.case`.
 """
 
 from edgemed_models.base import Done, Failed
 from textual.message import Message
 from textual.timer import Timer
 
-from edgemed.clinic.case import Case
-from edgemed.clinic.drafting import Ended
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.drafting import Ended
 from edgemed.clinic.note import Note
 from edgemed.errors import EdgemedError
 from edgemed_tui.messages import (

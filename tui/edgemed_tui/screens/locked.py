@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from edgemed_tui.literal import Words, literal
 
 HIDDEN = """No passphrase is set, so this only hides the text: enter returns.

@@ -15,14 +15,16 @@ from textual.widgets import Input, ProgressBar
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.report.survey import TensorFigures, survey
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Progress, run_plan
+from edgemed.merging.run.progress import Progress
+from edgemed.merging.run.run import run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
 from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.remedies import complaint
-from edgemed_tui.screens.files import AskPath, FilePicker
+from edgemed_tui.screens.ask_path import AskPath
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.merge_words import (
     A_FILE,
     ABOUT,
@@ -79,7 +81,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         self.services = services
         self.plan: Plan | None = None
         self.running = False
-        self.measures: list[Measure] = []
+        self.measures: list[TensorFigures] = []
         self._merged: Plan | None = None
         self._stop = threading.Event()
         self._told = False  # whether the message that the files are read first was shown
@@ -308,7 +310,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         """Whether the screen was closed while a thread worked for it."""
         return not self.is_attached
 
-    def _surveyed(self, measures: list[Measure], words: str) -> None:
+    def _surveyed(self, measures: list[TensorFigures], words: str) -> None:
         self.measures = measures
         self._rest(words)
         if measures:

@@ -8,7 +8,7 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Result
+from edgemed.merging.run.run import MergeResult
 from edgemed.quantizing.file_types import FILE_TYPES, usual_bits
 from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
@@ -120,7 +120,7 @@ def consequences(plan: Plan, method: str) -> str:
     return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
 
 
-def outcome(result: Result) -> str:
+def outcome(result: MergeResult) -> str:
     """What was done, in figures measured in this run."""
     rate = result.weights / max(result.seconds, 1e-9) / 1e6
     rows = [

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from edgemed_models.engine.fit import explain
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,12 +15,9 @@ from textual.widgets import OptionList
 from edgemed.adapters.naming import use_of
 from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
-from edgemed.gguf import open_model
-from edgemed.gguf.description import ModelDescription, describe
-from edgemed.local_models import beside, library, tuning
-from edgemed.local_models.loading import Options, plan_model
+from edgemed.local_models import adding, beside, library, tuning
 from edgemed.local_models.sticks import models_on_media
-from edgemed.local_models.tuned import Speed, recall
+from edgemed.local_models.tuned import Speed
 from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
@@ -30,6 +26,7 @@ from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import AskName, Confirm
 from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.inspect import InspectScreen
+from edgemed_tui.screens.model_facts import facts
 from edgemed_tui.screens.picker import Choice
 from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.keys_line import KeysLine
@@ -146,7 +143,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.app.call_from_thread(self.say, f"copied {show_size(done)}")
 
         def add() -> str:
-            entry = library.add(path, None, False, progress)
+            entry = adding.add(path, None, False, progress)
             return f"added {entry.name}"
 
         words = told(add)
@@ -239,7 +236,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
         ask = Confirm(f"Remove {entry.name}", words, "Remove it", "Keep it")
         answer: bool | None = await self.app.push_screen_wait(ask)
         if answer:
-            self.say(told(lambda: f"removed {library.remove(entry.name).name}"))
+            self.say(told(lambda: f"removed {adding.remove(entry.name).name}"))
             self.reload()
 
 
@@ -254,7 +251,7 @@ class ModelPicker(FilePicker):
 
 def make_default(entry: library.AddedModel) -> str:
     """Use `entry` when no model is named."""
-    library.set_default(entry.name)
+    adding.set_default(entry.name)
     return f"{entry.name} is the default"
 
 
@@ -275,46 +272,3 @@ def told(act: Callable[[], str]) -> str:
         return complaint(error)
     except Exception as error:  # last resort of the thread
         return f"! {place_of(error)}"
-
-
-def facts(entry: library.AddedModel) -> str:
-    """What the file holds, and how its memory adds up."""
-    model, adapters = open_model(Path(entry.path)), beside.adapter_of(entry)
-    rows = [
-        one_line(entry.path),
-        *(f"with the adapter {one_line(str(use.path))}{use.suffix}" for use in adapters),
-        f"sha256 {entry.sha256}",
-        f"licence: {one_line(entry.licence)}",
-        "",
-    ]
-    rows += [
-        *figures(describe(model)),
-        *tuned(Path(entry.path)),
-        "",
-        "Memory, with the largest context that fits:",
-    ]
-    return "\n".join([*rows, *explain(plan_model(model, Options(adapters=adapters)))])
-
-
-def trained_on(context: int | None) -> str:
-    """The longest context in training."""
-    return amount(context, "token") if context else "an unstated number of tokens"
-
-
-def tuned(path: Path) -> list[str]:
-    """What a tuning found, if there was one."""
-    found = recall(path)
-    if found is None:
-        return ["not tuned on this machine: t finds the fastest settings"]
-    return [f"tuned: {tuning.shown(found)}"]
-
-
-def figures(found: ModelDescription) -> list[str]:
-    """The figures a person asks for first."""
-    types = ", ".join(f"{name} {show_size(share.nbytes)}" for name, share in found.types.items())
-    return [
-        f"{found.architecture}, {found.weights / 1e6:,.0f} M weights, {show_size(found.nbytes)}",
-        f"{found.bits_per_weight:.2f} bits per weight: {types}",
-        f"trained on {trained_on(found.context_length)}",
-        f"chat template: {'yes' if found.chat_template else 'none in the file'}",
-    ]

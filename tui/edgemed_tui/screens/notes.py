@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from edgemed.clinic import sessions
+from edgemed.clinic.case import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError
 from edgemed_tui.folders import NOTES

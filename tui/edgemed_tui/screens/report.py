@@ -12,10 +12,10 @@ from textual.screen import Screen
 from edgemed.errors import EdgemedError
 from edgemed.merging.report.report import COLUMNS, Column, figure, mean, span, summary
 from edgemed.merging.report.report_file import refuse_name, write_report
-from edgemed.merging.report.survey import Measure
+from edgemed.merging.report.survey import TensorFigures
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
-from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.sentences import sentences
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
@@ -39,7 +39,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         Binding("escape,q", "dismiss(None)", "Back", id="report.close", key_display="esc"),
     ]
 
-    def __init__(self, name: str, measures: Sequence[Measure]) -> None:
+    def __init__(self, name: str, measures: Sequence[TensorFigures]) -> None:
         super().__init__()
         self.file_name = name
         self.measures = list(measures)
@@ -103,7 +103,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         self.query_one("#words", Words).say(said)
 
 
-def by_group(measures: Sequence[Measure], column: Column) -> list[Series]:
+def by_group(measures: Sequence[TensorFigures], column: Column) -> list[Series]:
     """One series for each group of tensors in blocks that has this figure."""
     made = []
     for group, name in GROUPS.items():

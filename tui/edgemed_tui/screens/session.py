@@ -12,10 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case
+from edgemed.clinic.case import session as steps
+from edgemed.clinic.case.case import Case
+from edgemed.clinic.case.session import Session
 from edgemed.clinic.note import parse
-from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError, Refused
 from edgemed_tui import interpreter, messages
 from edgemed_tui.model_thread import ModelThread

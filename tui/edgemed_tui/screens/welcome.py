@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList
 
-from edgemed.clinic.session import DEMONSTRATION
+from edgemed.clinic.case.session import DEMONSTRATION
 from edgemed.errors import EdgemedError
 from edgemed.machine.check import Check
 from edgemed_tui.crash import place_of
@@ -19,7 +19,7 @@ from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.behind import Over
 from edgemed_tui.services import Services
 
-Way = Literal["sample", "note", "start"]
+Beginning = Literal["sample", "note", "start"]
 
 ABOUT = """edgemed drafts a summary of a clinical note with a language model on this machine, and
 shows for every sentence what the note says about it. You read, correct and sign. Nothing leaves
@@ -31,7 +31,7 @@ A small one for trying, 98 MB: edgemed models get smollm2-135m"""
 SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
 
 
-class WelcomeScreen(Over[Way]):
+class WelcomeScreen(Over[Beginning]):
     """Shown once; later the palette brings it back."""
 
     CSS_PATH = "welcome.tcss"
@@ -73,10 +73,15 @@ class WelcomeScreen(Over[Way]):
         self.dismiss(self._ways[event.option_index][0])
 
 
-def ways(services: Services) -> list[tuple[Way, str]]:
+def ways(services: Services) -> list[tuple[Beginning, str]]:
     """What can be done now."""
-    sample: list[tuple[Way, str]] = [("sample", "Try it on a sample note (an invented patient)")]
-    begin: list[tuple[Way, str]] = [("note", "Open a note"), ("start", "Go to the empty screen")]
+    sample: list[tuple[Beginning, str]] = [
+        ("sample", "Try it on a sample note (an invented patient)")
+    ]
+    begin: list[tuple[Beginning, str]] = [
+        ("note", "Open a note"),
+        ("start", "Go to the empty screen"),
+    ]
     return [*(sample if services.sample else []), *begin]
 
 

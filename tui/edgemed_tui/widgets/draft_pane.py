@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from edgemed.clinic.session import DEMONSTRATION
+from edgemed.clinic.case.session import DEMONSTRATION
 from edgemed_tui.literal import Part, literal, visible
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane

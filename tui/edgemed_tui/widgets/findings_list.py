@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
-from edgemed.clinic.counting import counted
-from edgemed.clinic.document import Dismissal
+from edgemed.clinic.case.document import Dismissal
+from edgemed.clinic.case.grouping import DISMISSED, Group, first, grouped
+from edgemed.clinic.case.session import Finding, Session, dismissal_of, open_findings, quoted
 from edgemed.clinic.findings import Flag, Omission, Vital
-from edgemed.clinic.grouping import DISMISSED, Group, first, grouped
-from edgemed.clinic.session import Finding, Session, dismissal_of, open_findings, quoted
+from edgemed.clinic.reviewing.counting import counted
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed_tui.literal import literal, one_line, row
 

@@ -11,13 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from edgemed.clinic.findings import Claim, Flag, Omission, Vital
-from edgemed.clinic.session import (
+from edgemed.clinic.case.session import (
     Finding,
     Session,
     open_findings,
     stage,
 )
+from edgemed.clinic.findings import Claim, Flag, Omission, Vital
 from edgemed_tui.literal import one_line, visible
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 
-from edgemed.clinic.session import Stage
+from edgemed.clinic.case.session import Stage
 from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal
 from edgemed_tui.remedies import remedy

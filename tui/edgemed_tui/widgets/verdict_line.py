@@ -1,7 +1,7 @@
 """The line above the texts: whether the draft can be used, in words, with a sign and a colour."""
 
-from edgemed.clinic.session import Session, open_findings
-from edgemed.clinic.verdict import Verdict, verdict
+from edgemed.clinic.case.session import Session, open_findings
+from edgemed.clinic.case.verdict import Verdict, verdict
 from edgemed_tui.literal import Words, literal
 
 SIGNS = {

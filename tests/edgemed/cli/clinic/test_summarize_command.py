@@ -147,7 +147,7 @@ def test_a_second_ctrl_c_ends_the_check_of_a_stopped_draft_and_not_its_mark(
     def stopped(note: str, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgemed.clinic.checks.review.review", stopped)
+    monkeypatch.setattr("edgemed.clinic.reviewing.review.review", stopped)
     scripted(monkeypatch, Stopped([]))
     assert main(["summarize", str(note), "--template", "soap"]) == 130
     out, err = capsys.readouterr()
@@ -485,8 +485,8 @@ def test_the_request_is_the_one_the_screen_would_make(
     scripted(monkeypatch, model)
     main(["summarize", str(note), "--template", "soap"])
     from edgemed.clinic.note import parse
-    from edgemed.clinic.summarize import prompt_of, request_of
-    from edgemed.clinic.template import load_template
+    from edgemed.clinic.summarizing.summarize import prompt_of, request_of
+    from edgemed.clinic.summarizing.template_files import load_template
 
     assert model.requests == [request_of(prompt_of(parse(NOTE), load_template("soap")), 800)]
     assert isinstance(model.requests[0], Request) and command.STDIN == "-"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.cli.main import main
-from edgemed.clinic.template import list_templates, own_folder
+from edgemed.clinic.summarizing.template_files import list_templates, own_folder
 from tests.edgemed.commands import Run
 
 STRUCTURED = """title = "T"

@@ -13,7 +13,7 @@ from edgemed.cli.evals import sweep_tasks
 from edgemed.cli.evals.sweep import configure
 from edgemed.cli.main import main
 from edgemed.evals.sweep_file import read_sweep, sweeps_folder
-from edgemed.evals.sweeping.choosing import Choice
+from edgemed.evals.sweeping.choosing import ChosenPoint
 from edgemed.evals.sweeping.search import point_of
 from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_sweep import Round, Swept, TaskSweep
@@ -147,7 +147,7 @@ def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
 def test_a_merge_by_group_is_written_as_a_recipe_that_makes_it_again(tmp_path: Path) -> None:
     way = Way(Path(MODELS[0]), Path(MODELS[1]), "slerp", {"out_type": "Q8_0", "tokenizer": "B"})
     point = point_of(way, [0.1, 0.2, 0.3, 0.4, 0.5])
-    choice = Choice(point, "clinical", 1.0, (), (), {})
+    choice = ChosenPoint(point, "clinical", 1.0, (), (), {})
     plan = TaskSweep(way, (0.0, 0.5, 1.0), (), Options(), tmp_path, None, 0)
     made = sweep_tasks.command_to_make(plan, Swept(rounds=[Round({}, (point,), choice)]))
     assert made == f"edgemed merge {tmp_path / 'recipe.yml'} -o merged.gguf"

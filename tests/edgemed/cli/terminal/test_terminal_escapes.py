@@ -26,7 +26,7 @@ from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.cli.main import COMMANDS, build_parser, main
 from edgemed.cli.terminal.printing import Cleaned, cleaned, data, print_json
-from edgemed.clinic.template import own_folder
+from edgemed.clinic.summarizing.template_files import own_folder
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.library import AddedModel, Library

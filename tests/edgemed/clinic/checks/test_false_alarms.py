@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 
 
 def flagged(source: str, draft: str) -> bool:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from edgemed.clinic.checks.omissions import omissions
-from edgemed.clinic.checks.review import review
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.reviewing.omissions import omissions
+from edgemed.clinic.reviewing.review import review
 
 DRAFT = "Seen today."
 

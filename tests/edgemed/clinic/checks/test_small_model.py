@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 
 DISCHARGE = (
     "Admitted 3 March with right lower lobe pneumonia, 64-year-old woman with COPD. Treated with "

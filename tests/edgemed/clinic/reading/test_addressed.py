@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse
-from edgemed.clinic.reading.addressed import addressed, marked_lines, told
+from edgemed.clinic.reading.addressed import addressed
+from edgemed.clinic.reading.addressed_shown import marked_lines, told
 from edgemed.clinic.reading.plain_letters import plain, readings
 from tests.bench.planted_text import Planted, is_marked, ordinary, planted, spoil
 from tests.bench.public_texts import published

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgemed.clinic.checks.review import review
+from edgemed.clinic.reviewing.review import review
 from edgemed.clinic.vital.shown import NO_DIFFERENCE, vital_lines
 
 NOTE = (

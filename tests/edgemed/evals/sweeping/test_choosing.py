@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgemed.evals.measures import Counts
-from edgemed.evals.sweeping.choosing import Column, choose, kept_of, shares_of
+from edgemed.evals.sweeping.choosing import TaskCounts, choose, kept_of, shares_of
 
 N = 40
 TS = (0.0, 0.5, 1.0)
@@ -18,9 +18,9 @@ def rate(hits: int, count: int = N) -> list[Counts]:
     return [(float(n < hits), 1.0) for n in range(count)]
 
 
-def column(axis: str, hits: Sequence[int], floor: int = 0, name: str = "") -> Column:
+def column(axis: str, hits: Sequence[int], floor: int = 0, name: str = "") -> TaskCounts:
     points = {t: rate(h) for t, h in zip(TS, hits, strict=True)}
-    return Column(name or axis, axis, "letter", points, rate(floor))
+    return TaskCounts(name or axis, axis, "letter", points, rate(floor))
 
 
 def test_the_point_whose_worst_axis_keeps_most_is_chosen() -> None:

@@ -24,8 +24,8 @@ from edgemed.evals.sweeping.report import as_data, retained
 from edgemed.evals.sweeping.sweep import Silent, Way
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import (
-    Section,
     Swept,
+    SweptTask,
     TaskSweep,
     curve_rows,
     development_of,
@@ -118,7 +118,7 @@ def planned(folder: Path, limit: int) -> TaskSweep:
         assert early is not None
         early = replace(early, metrics=task.metrics)
         some = [sampled(load(t, folder / "data"), name, 0, limit) for t in (task, early)]
-        sections.append(Section(task, some[0], early, some[1]))
+        sections.append(SweptTask(task, some[0], early, some[1]))
     return TaskSweep(WAY, TS, sections, Options(threads=1), folder / "out", limit, 0)
 
 

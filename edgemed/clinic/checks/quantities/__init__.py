@@ -1,0 +1,1 @@
+"""Numbers of the draft: values, doses and regimens, how often, dates, codes, changes."""
