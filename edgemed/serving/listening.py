@@ -73,6 +73,6 @@ def write_token(path: Path, token: str) -> None:
     Refused for a file that holds anything else."""
     refuse_place(path, replace=True)
     if path.exists() and not holds_token(path):
-        raise Refused(f"{path} exists already and does not hold a token", "name another file")
+        raise Refused(f"{path} exists already, and holds no token", "name another file")
     with in_words(path):
         write_whole(path, f"{token}\n".encode())

@@ -141,7 +141,7 @@ def test_other_architectures_are_refused_by_name(llama: Path) -> None:
 REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "activation": ("llama2", {"hidden_act": "gelu"}, "hidden_act is gelu"),
     "quantized": ("llama2", {"quantization_config": {"quant_method": "gptq"}}, "already (gptq)"),
-    "rope": ("llama2", {"rope_parameters": {"rope_type": "dynamic"}}, "no rope of type dynamic"),
+    "rope": ("llama2", {"rope_parameters": {"rope_type": "dynamic"}}, "rope type dynamic"),
     "theta": ("llama2", {"rope_parameters": {"rope_theta": -1}}, "rope_theta is -1"),
     "vocabulary": ("llama2", {"vocab_size": 353}, "vocab_size is 353"),
     "no width": ("llama2", {"hidden_size": None}, "hidden_size is None"),
