@@ -135,7 +135,7 @@ class Review:
 
     `vital` is the short list of what must never be lost, compared both ways; it is shown last.
 
-    `unusable`: why the draft as a whole cannot be used, in words that follow "it" (usable.py).
+    `unusable`: why the whole draft cannot be used, in words that follow "it" (reviewing.usable).
     """
 
     claims: tuple[Claim, ...]
