@@ -63,6 +63,14 @@ async def test_help_speaks_of_the_screen_where_its_part_has_none(
         assert screen._about.startswith(f"## {words}")
 
 
+async def test_ctrl_c_says_once_how_to_quit_however_often_it_is_pressed(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        for keys in (("ctrl+c", "ctrl+c"), ("ctrl+n", "ctrl+c", "ctrl+c")):  # a field: no copy
+            await press(pilot, *keys)
+            (notice,) = pilot.app._notifications
+            assert "ctrl+q" in notice.message
+
+
 async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         panes_of(pilot).source.focus()
