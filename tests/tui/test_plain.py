@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -348,6 +349,21 @@ def test_ctrl_c_at_any_question_ends_only_what_was_asked(tmp_path: Path, note: P
     assert code == 0
     assert said.count("Stopped.") == 3 and said.count("Type quit to end.") == 2
     assert said.count("1: Reason for admission") == 2
+
+
+def test_a_note_that_does_not_fit_is_refused_with_what_a_clinician_can_do(tmp_path: Path) -> None:
+    said: list[str] = []
+    model = ScriptedModel(pieces(DRAFT), context=1200)
+    line = LineMode(services(model, folder=tmp_path), said.append, lambda _: "no")
+    (tmp_path / "note.txt").write_text(NOTE * 5, encoding="utf-8")
+    for typed in (f"note {tmp_path / 'note.txt'}", *DRAFTED):
+        plain.answer(line, typed)
+    assert re.fullmatch(
+        r"Not done: the note is too long: this model has room for about [5-8][05] % of it\.",
+        said[-2],
+    )
+    assert said[-1].startswith("What helps: type: model, ")
+    line.close()
 
 
 def test_a_slip_in_an_answer_is_asked_again_and_costs_nothing(tmp_path: Path, note: Path) -> None:

@@ -566,12 +566,16 @@ async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: P
     assert resident_bytes(child.pid) == 0
 
 
-async def test_a_long_note_that_does_not_fit_is_refused_with_numbers(tmp_path: Path) -> None:
+async def test_a_note_that_does_not_fit_is_refused_with_what_a_clinician_can_do(
+    tmp_path: Path,
+) -> None:
     model = ScriptedModel(pieces(DRAFT), context=200)
     async with started(app(model, folder=tmp_path)) as pilot:
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await pilot.pause(0.2)
-        assert "the note does not fit" in status_of(pilot)
+        assert "this model has no room for a note with this template" in status_of(pilot)
+        assert "token" not in status_of(pilot) and "context" not in status_of(pilot)
+        assert "ctrl+l: a model with more room; or ctrl+n" in status_of(pilot)
 
 
 def place(folder: Path) -> audit.LogFiles:

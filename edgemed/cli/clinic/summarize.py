@@ -34,7 +34,7 @@ from edgemed.cli.terminal.stream import (
 )
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
-from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
+from edgemed.clinic.summarize import Prompt, TooLong, budget, prompt_of, request_of, write
 from edgemed.clinic.template import Template, fill, load_template
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
@@ -202,7 +202,7 @@ def how_much(
     """
     needed = budget(model, prompt, tokens)
     if not needed.fits and not args.in_parts:
-        raise refusal(needed)
+        raise TooLong(needed, prompt)
     if needed.fits:
         if needed.answer < template.max_tokens and args.max_tokens is None:
             most = amount(needed.answer, "token")

@@ -19,6 +19,7 @@ from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.loading import decisive
+from edgemed_tui import too_long
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.plain import asking, choosing
@@ -185,7 +186,8 @@ def draft(line: LineMode, rest: str) -> None:
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
-    request = request_for(line.model, parse(line.session.source), form)
+    with too_long.said(too_long.LINE_BY_LINE):
+        request = request_for(line.model, parse(line.session.source), form)
     settings = decisive(line.model, request.max_tokens)
     begun = line.case.begin_draft()
     try:

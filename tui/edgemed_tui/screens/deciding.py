@@ -180,7 +180,10 @@ class Deciding:
         """Ask for a path, proposing `path`, until `step` takes one; that one, or nothing. One that
         will not do need not be typed again."""
         fault = ""
-        while (answer := await self.view.ask(AskPath(title, about, path, fault))) is not None:
+        while True:
+            answer: str | None = await self.view.ask(AskPath(title, about, path, fault))
+            if answer is None:
+                return ""
             try:
                 step(Path(answer))
             except EdgemedError as error:
@@ -188,7 +191,6 @@ class Deciding:
                 continue
             self.view.show()
             return answer
-        return ""
 
     async def copy(self) -> None:
         """Put the signed text on the clipboard; the first time ask whether that may be done."""
