@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from edgemed_tui.widgets.findings_list import NOTHING_FOUND
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, arranged
 from edgemed_tui.widgets.review_pane import ReviewPane
 from edgemed_tui.widgets.status import Notice, StatusLine
+from edgemed_tui.widgets.text_pane import Mark, TextPane
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -227,6 +229,25 @@ async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path
         panes_of(pilot).draft.focus()
         await press(pilot, "e", "x")
         assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_the_first_letter_of_an_edit_draws_no_mark_of_the_text_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stand a letter off, and every row with a mark would be drawn twice for it."""
+    marked: list[int] = []
+    mark = TextPane.mark
+
+    def counted(pane: TextPane, marks: Iterable[Mark]) -> None:
+        found = list(marks)
+        marked.append(len(found))
+        mark(pane, found)
+
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "e")
+        monkeypatch.setattr(TextPane, "mark", counted)
+        await press(pilot, "x")
+        assert marked and not any(marked)
 
 
 async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_path: Path) -> None:
