@@ -33,6 +33,7 @@ async def test_an_adapter_is_tried_and_kept_on_the_models_screen(tmp_path: Path)
         await shown(pilot, "said", lambda w: "does not change what the model computes" in w)
         assert library.read_library().entries[1].adapter == ""
         await press(pilot, "l")
+        assert pilot.app.screen.query_one("#name", Input).value == str(nothing)  # to be mended
         pilot.app.screen.query_one("#name", Input).value = f"{style}:0.5"
         await press(pilot, "enter")
         await shown(pilot, "said", lambda words: "two runs with style.gguf:0.5" in words)

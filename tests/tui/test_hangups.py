@@ -20,6 +20,7 @@ import os, signal, sys
 from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
+from edgemed_tui.plain import asking
 from edgemed_tui.plain.line import LineMode
 from tests.tui.scripted import DRAFT, NOTE, services, pieces
 
@@ -39,13 +40,14 @@ class Model(ScriptedModel):
                 os.kill(os.getpid(), number)
             yield event
 
-class Signals(LineMode):
-    def decide(self, step):
-        def hit():
-            step()
-            if when == "signing":
-                os.kill(os.getpid(), number)
-        super().decide(hit)
+def decide(line, step, decided=asking.decide):
+    def hit():
+        step()
+        if when == "signing":
+            os.kill(os.getpid(), number)
+    decided(line, hit)
+
+asking.decide = decide
 
 words = ["note " + str(folder / "note.txt"), "template soap", "draft"]
 words += [] if when == "never saved" else ["save", "edit 1 MINE"]
@@ -53,7 +55,7 @@ signing = ["sign", "seen", "Dr A", "yes"]
 words += {"drafting again": ["draft", "yes"], "signing": signing}.get(when, [])
 typed = iter(words)
 model = Model(pieces(DRAFT))
-plain.LineMode = lambda own, **more: Signals(
+plain.LineMode = lambda own, **more: LineMode(
     own, ask=asks, secret=lambda prompt: "four words of mine", **more
 )
 sys.exit(plain.run(services(model, folder=folder)))

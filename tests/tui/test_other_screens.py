@@ -13,7 +13,7 @@ from edgemed_tui.screens.notes import NotePicker, TypeNote
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.settings import Settings, load
-from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
+from edgemed_tui.widgets.keys_line import KeysLine, Shown, arranged
 from textual.widgets import Input, OptionList, TextArea
 
 from edgemed.machine.check import Check
@@ -35,17 +35,21 @@ async def test_help_speaks_of_the_focused_part_and_lists_its_keys(tmp_path: Path
 
 def test_keys_that_do_not_fit_are_left_out_whole() -> None:
     keys = [Shown("a", "a", "Add"), Shown("u", "u", "Use"), Shown("escape", "esc", "Back")]
-    assert fitting(keys, 22) == (keys, 2)
-    assert fitting(keys, 21) == (keys, 1)
-    assert fitting(keys, 19) == (keys[:2], 1)
-    assert fitting(keys, 4) == ([], 1)
+    add, use, back = keys
+    assert arranged(keys, 22) == ([keys], 2)
+    assert arranged(keys, 21) == ([keys], 1)
+    assert arranged(keys, 19) == ([[add, use], [back]], 2)
+    assert arranged(keys, 8) == ([[add], [use]], 2)
+    assert arranged(keys, 4) == ([[]], 2)
+    spared = Shown("enter", "⏎", "Evidence")
+    assert arranged([add, use, spared, back], 12) == ([[add, use], [back]], 2)
 
 
 async def test_a_click_on_the_bottom_line_presses_the_key(tmp_path: Path) -> None:
     async with started(app(folder=tmp_path)) as pilot:
         line = case_of(pilot).query_one(KeysLine)
         names = [key.does for key in line.shown]
-        await pilot.click(KeysLine, offset=(line.starts[names.index("Template")] + 1, 0))
+        await pilot.click(KeysLine, offset=(line.starts[0][names.index("Template")] + 1, 0))
         await pilot.pause()
         assert isinstance(pilot.app.screen, Picker)
 
@@ -61,6 +65,14 @@ async def test_help_speaks_of_the_screen_where_its_part_has_none(
         screen = pilot.app.screen
         assert isinstance(screen, HelpScreen)
         assert screen._about.startswith(f"## {words}")
+
+
+async def test_ctrl_c_says_once_how_to_quit_however_often_it_is_pressed(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        for keys in (("ctrl+c", "ctrl+c"), ("ctrl+n", "ctrl+c", "ctrl+c")):  # a field: no copy
+            await press(pilot, *keys)
+            (notice,) = pilot.app._notifications
+            assert "ctrl+q" in notice.message
 
 
 async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:

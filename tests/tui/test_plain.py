@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -273,7 +274,7 @@ def test_no_line_ends_the_line_mode_or_the_session(
     tmp_path: Path, note: Path, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgemed.logs.seals.media", lambda: iter(()))
-    line, said = talk(tmp_path, [f"note {note}", *DRAFTED, typed, "", "", "help"])
+    line, said = talk(tmp_path, [f"note {note}", *DRAFTED, typed, "", "", "", "help"])
     assert line.session.text == DRAFT
     assert "quit: end." in said
     assert "internal" not in said and "The session is as it was" not in said
@@ -348,6 +349,61 @@ def test_ctrl_c_at_any_question_ends_only_what_was_asked(tmp_path: Path, note: P
     assert code == 0
     assert said.count("Stopped.") == 3 and said.count("Type quit to end.") == 2
     assert said.count("1: Reason for admission") == 2
+
+
+def test_a_note_that_does_not_fit_is_refused_with_what_a_clinician_can_do(tmp_path: Path) -> None:
+    said: list[str] = []
+    model = ScriptedModel(pieces(DRAFT), context=1200)
+    line = LineMode(services(model, folder=tmp_path), said.append, lambda _: "no")
+    (tmp_path / "note.txt").write_text(NOTE * 5, encoding="utf-8")
+    for typed in (f"note {tmp_path / 'note.txt'}", *DRAFTED):
+        plain.answer(line, typed)
+    assert re.fullmatch(
+        r"Not done: the note is too long: this model has room for about [5-8][05] % of it\.",
+        said[-2],
+    )
+    assert said[-1].startswith("What helps: type: model, ")
+    line.close()
+
+
+def test_a_slip_in_an_answer_is_asked_again_and_costs_nothing(tmp_path: Path, note: Path) -> None:
+    begin = [f"note {note}", "template", "soup", "99", "1", "draft", "template soap"]
+    decide = ["dismiss 1", "9", "5", "", "seen", "sign", "", "checked", " ", "Dr A", "ja", "Y"]
+    line, said = talk(tmp_path, [*begin, *decide, "draft", "document", "x", "1"])
+    assert [d.words for d in line.session.dismissals] == ["seen"]
+    assert line.session.signature is not None and line.session.signature.by == "Dr A"
+    assert line.session.signature.reason == "checked" and "Not done" not in said
+    assert said.count("Type it again.") == 8
+    typed = ("paste", "A cough.", KeyboardInterrupt, "yse", "yes", "source", "quit", "yes")
+    assert "1: A cough." in converse(tmp_path, *typed)[1]
+
+
+def test_three_wrong_answers_end_a_question(tmp_path: Path, note: Path) -> None:
+    begin = [f"note {note}", *DRAFTED]
+    line, said = talk(tmp_path, [*begin, "dismiss 1", *"678", "sign", "seen", *" " * 3, "quit"])
+    assert line.session.dismissals == () and said.count("Type it again.") == 4
+    assert "Not done: a number from 1 to 5 is needed." in said
+    assert "Not done: a signature needs a name." in said
+    line, said = talk(tmp_path, [*begin, "sample", *"abc", "read"])  # no yes: nothing is lost
+    assert line.session.text == DRAFT and "Not done: it stays." in said
+
+
+def test_a_wrong_passphrase_is_asked_again(tmp_path: Path, note: Path) -> None:
+    right = "four words of mine"
+    secrets = iter(["short", right, "anothr", right, right, "wrong one", right, *["wrong"] * 3])
+    said: list[str] = []
+    line = LineMode(
+        services(folder=tmp_path), said.append, lambda _: "yes", lambda _: next(secrets)
+    )
+    for typed in (f"note {note}", *DRAFTED, "save ward 3", "sessions names", "open 1"):
+        plain.answer(line, typed)
+    assert "1: 2026-01-02-030405: ward 3" in said
+    assert said.count("The passphrase has fewer than 8 characters. Type it again.") == 1
+    assert said.count("The two were not the same. Type it again.") == 1
+    assert said.count("No session opens with that. Type it again.") == 1
+    assert said.count("The passphrase does not open this session. Type it again.") == 2
+    assert said[-2] == "Not done: the passphrase does not open this session."
+    line.close()
 
 
 @pytest.mark.parametrize("answer", ["yes", "no", KeyboardInterrupt])

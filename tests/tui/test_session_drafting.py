@@ -209,9 +209,13 @@ def test_the_demonstration_model_is_made_by_one_thread_at_a_time(
         assert set(pool.map(machine.file_of, [choice] * 4)) == {tmp_path}
 
 
-async def test_a_long_note_that_does_not_fit_is_refused_with_numbers(tmp_path: Path) -> None:
+async def test_a_note_that_does_not_fit_is_refused_with_what_a_clinician_can_do(
+    tmp_path: Path,
+) -> None:
     model = ScriptedModel(pieces(DRAFT), context=200)
     async with started(app(model, folder=tmp_path)) as pilot:
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await pilot.pause(0.2)
-        assert "the note does not fit" in status_of(pilot)
+        assert "this model has no room for a note with this template" in status_of(pilot)
+        assert "token" not in status_of(pilot) and "context" not in status_of(pilot)
+        assert "ctrl+l: a model with more room; or ctrl+n" in status_of(pilot)

@@ -3,14 +3,26 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeGuard
 
 import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.screens.compare import CompareScreen
+from edgemed_tui.screens.inspect import InspectScreen
+from edgemed_tui.screens.merge import MergeScreen
+from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.picker import Choice, Picker
-from edgemed_tui.widgets.keys_line import KeysLine
+from edgemed_tui.screens.report import ReportScreen
+from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.screens.sweep import SweepScreen
+from edgemed_tui.widgets.draft_pane import DraftPane
+from edgemed_tui.widgets.keys_line import KeysLine, Shown, arranged
+from edgemed_tui.widgets.review_pane import ReviewPane
+from edgemed_tui.widgets.text_pane import Mark, TextPane
+from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -26,6 +38,25 @@ async def test_a_note_becomes_a_checked_draft(tmp_path: Path) -> None:
         assert panes.draft.text == DRAFT
         assert panes.source.text == NOTE
         assert not panes.draft.history.undo_stack
+
+
+async def test_the_first_letter_of_an_edit_draws_no_mark_of_the_text_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stand a letter off, and every row with a mark would be drawn twice for it."""
+    marked: list[int] = []
+    mark = TextPane.mark
+
+    def counted(pane: TextPane, marks: Iterable[Mark]) -> None:
+        found = list(marks)
+        marked.append(len(found))
+        mark(pane, found)
+
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "e")
+        monkeypatch.setattr(TextPane, "mark", counted)
+        await press(pilot, "x")
+        assert marked and not any(marked)
 
 
 async def test_the_sentence_under_the_cursor_shows_its_evidence(tmp_path: Path) -> None:
@@ -124,14 +155,45 @@ def offered(pilot: Pilot[None]) -> set[str]:
 
 
 @pytest.mark.parametrize("signed", [False, True])
-async def test_eighty_columns_keep_every_main_key(tmp_path: Path, signed: bool) -> None:
+async def test_eighty_columns_show_every_key_of_a_session(tmp_path: Path, signed: bool) -> None:
     async with drafted(tmp_path, size=(80, 24)) as pilot:
         await press(pilot, "ctrl+g")
         await until(pilot, "reviewed")
-        await press(pilot, "n")
+        panes_of(pilot).source.focus()  # whence all is offered: evidence, dismiss, insert
+        await press(pilot, *"nnn")
         if signed:
             await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
         await pilot.pause()
-        shown = [key.does for key in pilot.app.screen.query_one(KeysLine).shown]
-        own = ["Addendum", "Export", "Copy"] if signed else ["Edit", "Dismiss", "Sign"]
-        assert {"Finding", "Note", "Template", "Draft", *own} <= set(shown)
+        line = pilot.app.screen.query_one(KeysLine)
+        own = ["Addendum", "Export", "Copy"] if signed else ["Dismiss", "Insert", "Sign"]
+        assert {"Finding", "Evidence", "Documents", "Save", *own} <= {k.does for k in line.shown}
+        assert line.shown == line.keys and line.size.height == len(line.rows) == 2
+        assert all(len(row) <= 80 for row in str(line.content).splitlines())
+
+
+STATES = (("edit", "sign"), ("edit", "sign_not"), ("read",), ("addendum", "export", "copy"))
+"""What a session offers in one state and not in another."""
+
+
+def test_eighty_columns_have_room_for_the_keys_of_every_screen_and_state() -> None:
+    made = app()
+    pages = {page: [page] for page in (InspectScreen, MergeScreen, ModelsScreen, ReportScreen)}
+    parts = {**pages, SweepScreen: [SweepScreen], SessionScreen: [DraftPane, ReviewPane]}
+    for page, owners in parts.items():
+        bindings = {b.action: b for o in (*owners, page) for b in o.BINDINGS if named(b)}
+        states = STATES if page is SessionScreen else ((),)
+        own = {action for state in states for action in state}
+        assert bindings and own <= bindings.keys()
+        for state in states:
+            keys = [
+                Shown(b.key, made.get_key_display(b), b.description)
+                for action, b in bindings.items()
+                if action in state or action not in own
+            ]
+            rows, _ = arranged(keys, 80)
+            assert [key for row in rows for key in row] == keys, (page, state)
+
+
+def named(binding: BindingType) -> TypeGuard[Binding]:
+    """Whether the keys line may name it."""
+    return isinstance(binding, Binding) and binding.show

@@ -8,7 +8,9 @@ import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
+from edgemed_tui.literal import Words
 from edgemed_tui.screens.dialogs import AskSignature, AskUnsaved
+from textual.screen import Screen
 from textual.widgets import Input
 
 from edgemed.clinic.case import session as steps
@@ -48,6 +50,28 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
     assert audit.verify(place(tmp_path)).faults == ()
     log = place(tmp_path).log.read_bytes()
     assert not any(word in log for word in (b"furosemide", b"seen", b"penicillin"))
+
+
+async def test_a_path_that_will_not_do_is_asked_for_again_as_it_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("another letter")
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
+        for key, name, mended in (("x", "old.txt", "2.txt"), ("z", "nowhere", "")):
+            await press(pilot, key)
+            line = pilot.app.screen.query_one("#path", Input)
+            line.value = str(tmp_path / name)
+            await press(pilot, "enter")
+            line, fault = pilot.app.screen.query_one("#path", Input), said(pilot.app.screen)
+            assert line.value == str(tmp_path / name) and fault
+            line.value = str(tmp_path / mended)
+            await press(pilot, "enter")
+            assert pilot.app.screen is case_of(pilot)
+    assert (tmp_path / "2.txt").exists() and list(tmp_path.glob("*seal*"))
+
+
+def said(dialog: Screen[object]) -> str:
+    """Why the answer to a dialog was not accepted."""
+    return str(dialog.query_one("#fault", Words).content)
 
 
 async def test_a_new_draft_is_kept_in_the_file_of_the_signed_one(tmp_path: Path) -> None:

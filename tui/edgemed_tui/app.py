@@ -288,6 +288,11 @@ class EdgemedApp(App[None]):
                 return
         self.exit(message=Text(self.case.apart) if self.case.apart else None)
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C quits nothing: say once, however often it is pressed, what does."""
+        self.clear_notifications()
+        super().action_help_quit()
+
     def hung_up(self) -> None:
         """The terminal is gone: save if the session was saved before, then end."""
         with suppress(EdgemedError):  # nobody is left to be told

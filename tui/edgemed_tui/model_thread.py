@@ -22,6 +22,7 @@ from edgemed.clinic.summarizing.summarize import request_for, write
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes
+from edgemed_tui import too_long
 from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of, told
 from edgemed_tui.messages import (
@@ -151,7 +152,8 @@ class ModelThread:
             self._tell(DraftRefused(draft, *self._why_empty))
             return
         try:
-            request = request_for(self.model, note, draft.template)
+            with too_long.said(too_long.ON_SCREEN):
+                request = request_for(self.model, note, draft.template)
             events, settings = write(self.model, request), decisive(self.model, request.max_tokens)
         except Exception as error:  # last resort of the thread
             self._tell(DraftRefused(draft, *_told(error)))

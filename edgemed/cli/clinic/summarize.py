@@ -36,9 +36,9 @@ from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.summarizing.parts import NotePart, divide, stated, summarize_parts
 from edgemed.clinic.summarizing.summarize import (
     Prompt,
+    TooLong,
     budget,
     prompt_of,
-    refusal,
     request_of,
     write,
 )
@@ -210,7 +210,7 @@ def how_much(
     """
     needed = budget(model, prompt, tokens)
     if not needed.fits and not args.in_parts:
-        raise refusal(needed)
+        raise TooLong(needed, prompt)
     if needed.fits:
         if needed.answer < template.max_tokens and args.max_tokens is None:
             most = amount(needed.answer, "token")

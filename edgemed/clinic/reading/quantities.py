@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.reading import spoken
+from edgemed.clinic.reading import clock, spoken
 from edgemed.clinic.reading.units import Unit, unit_behind, unit_of
 
 TOLERANCE = 1e-6
@@ -39,8 +39,7 @@ NUMERAL = (
     r"(?<![\w.,^])(?<![A-Za-z]-)(?<![A-Za-z]\d-)(?<![A-Za-z]\d\d-)"
     r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:[.,]\d+)?(?![A-Za-z]*\d)|(?<![\w.])\.\d+"
 )
-CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):\d\d(?![\d:])")
-HALF_DAY = re.compile(r"\s?(?P<half>[ap])\.?m\b", re.IGNORECASE)  # `2 pm`, `2:30 p.m.`
+TIME_OF_DAY = Unit("{clock}", "time of day", 1.0)  # hours from midnight
 MIXED = re.compile(r"(?<![\w/.])(?:(?P<whole>\d{1,2})[ -])?(?P<a>1|3)/(?P<b>2|3|4)(?![\d/])")
 A = re.compile(r" an?(?= )")
 HALF = re.compile(r" and a half\b")
@@ -124,7 +123,12 @@ def _numbers(text: str) -> Iterator[Quantity]:
             )
             continue
         values, implied = _values(match.group())
-        values = _by_the_clock(values, HALF_DAY.match(text, end))
+        said = clock.HALF_DAY.match(text, end)
+        if hours := clock.hours(match.group(), values, said):
+            end = said.end() if said else end
+            span = Span(match.start(), end)
+            yield Quantity(hours, TIME_OF_DAY, span, text[span.start : span.end])
+            continue
         half = HALF.match(text, end)
         if half is not None and values:
             values, end = (values[0] + 0.5, *values), half.end()
@@ -138,10 +142,10 @@ def _numbers(text: str) -> Iterator[Quantity]:
 def _values(word: str) -> tuple[tuple[float, ...], bool]:
     """Readings of a number as written, and whether it is a count word or an ordinal."""
     lower = word.lower()
-    clock = CLOCK.fullmatch(lower)
+    times = clock.CLOCK.fullmatch(lower)
     mixed = MIXED.fullmatch(lower)
-    if clock is not None:
-        return (float(clock[1]),), False
+    if times is not None:
+        return (float(times[1]),), False
     if mixed is not None:
         return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
     if word[-1] in VULGAR:
@@ -161,21 +165,13 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
     return spoken.readings(lower), False
 
 
-def _by_the_clock(hours: tuple[float, ...], said: re.Match[str] | None) -> tuple[float, ...]:
-    """The hours, and those of the 24-hour clock: `2 pm` is 14 too, `12 am` is 0."""
-    if said is None or not hours or not 1 <= hours[0] <= 12:
-        return hours
-    afternoon = said["half"].lower() == "p"
-    return (*hours, hours[0] % 12 + (12 if afternoon else 0))
-
-
 @cache
 def _anything() -> re.Pattern[str]:
     ordinal = rf"\b(?:(?:{'|'.join(spoken.TENS)})[ -])?(?:{'|'.join(spoken.ORDINALS)})\b"
     vulgar = rf"\d*[{''.join(VULGAR)}]"
     parts = (
         vulgar,
-        CLOCK.pattern,
+        clock.CLOCK.pattern,
         MIXED.pattern,
         NUMERAL,
         re.sub(r"\?P<\w+>", "?:", AND_HALF.pattern),
@@ -211,9 +207,12 @@ def _share_units(text: str, found: list[Quantity]) -> list[Quantity]:
             times = spoken.SCALES[scale[1].lower()]
             here = replace(here, values=(*here.values, here.values[0] * times))
             shared[i] = here
+        if after.unit == TIME_OF_DAY and here.unit is None and here.values[0] > clock.NOON:
+            continue
         listed = between.strip() == "," and same(here.values[0] + 1, after.values[0])
         if here.unit is None and after.unit is not None and (JOIN.fullmatch(between) or listed):
-            shared[i] = Quantity(here.values, after.unit, here.span, here.text)
+            values = clock.halves(here.values[0]) if after.unit == TIME_OF_DAY else here.values
+            shared[i] = Quantity(values, after.unit, here.span, here.text)
     return shared
 
 

@@ -44,6 +44,24 @@ class Budget:
         return self.prompt + self.answer <= self.context
 
 
+class TooLong(Refused):
+    """A note that the model has no room for, said in tokens. `room`: about how much of it, from 0
+    to 1, there is room for."""
+
+    def __init__(self, needed: Budget, prompt: Prompt) -> None:
+        both = needed.prompt + needed.answer
+        over = both - needed.context
+        super().__init__(
+            f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
+            f"for the draft = {both}, the context has {needed.context}",
+            f"{amount(over, 'token')} too many: "
+            "give a shorter note, or a larger context if memory allows",
+        )
+        characters = sum(len(message.content) for message in prompt.messages)
+        of_note = needed.prompt * prompt.shared / characters
+        self.room = max(0.0, 1.0 - over / of_note)
+
+
 def answer_range(template: Template, max_tokens: int | None = None) -> range:
     """How many tokens a draft may be held to: what the user said, else the template's limit.
 
@@ -98,7 +116,7 @@ def request_fitting(
     """
     needed = budget(model, prompt, tokens)
     if not needed.fits:
-        raise refusal(needed)
+        raise TooLong(needed, prompt)
     return request_of(prompt, needed.answer, temperature, seed)
 
 
@@ -127,14 +145,3 @@ def shown(events: Iterator[Event]) -> Iterator[Event]:
             yield replace(event, text=HIDDEN.sub(SHOWN, event.text))
         else:
             yield event
-
-
-def refusal(needed: Budget) -> Refused:
-    """Why a note is too long, in tokens, and what would fit."""
-    over = needed.prompt + needed.answer - needed.context
-    return Refused(
-        f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
-        f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
-        f"{amount(over, 'token')} too many: "
-        "give a shorter note, or a larger context if memory allows",
-    )

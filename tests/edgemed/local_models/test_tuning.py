@@ -74,11 +74,19 @@ def test_a_busy_machine_is_noticed_by_the_same_settings_tried_again() -> None:
     best = tuning.search(speeds(lambda o: 100.0 - 10 * len(slow), slow), lambda trial: None)
     assert best.unsteady is not None and best.unsteady > 0.2
     assert "the machine was busy" in tuning.busy(best)
+    varied = iter([100.0, *[120.0] * 20])  # a fifth faster, as the default itself is later
+    best = tuning.search(speeds(lambda o: next(varied), []), lambda trial: None)
+    assert tuning.is_usual(best)
 
 
 def test_a_second_draft_is_measured_in_tokens_that_are_read_again() -> None:
     best = tuning.search(speeds(lambda o: 100.0, []), lambda trial: None)
     assert best.reread is not None and f"reads {best.reread} token" in tuning.shown(best)
+
+
+@pytest.mark.parametrize(("read", "shown"), [(7.6, "7.6"), (8.4, "8.4"), (240.4, "240")])
+def test_slow_rates_are_told_apart(read: float, shown: str) -> None:
+    assert f": reads {shown} and writes" in tuning.shown(Speed(2, 128, read, 2.0))
 
 
 def test_what_an_earlier_version_measured_is_still_used(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class ByScreen(Way):
     def __init__(self, folder: Path, model: ScriptedModel, pilot: Pilot[None]) -> None:
         super().__init__(folder, model)
         self.pilot = pilot
+        self.refusal = ""  # why a path was asked for again
         self.begun = 0  # drafts; what the screen says may be of the one before
         begin = self.case.begin_draft
 
@@ -55,7 +56,8 @@ class ByScreen(Way):
     @property
     def said(self) -> str:
         screen = case_of(self.pilot)
-        return f"{screen.query_one(Notice).content} {screen.query_one(StatusLine).content}"
+        status = screen.query_one(StatusLine).content
+        return f"{self.refusal} {screen.query_one(Notice).content} {status}"
 
     async def settled(self) -> None:
         """Wait until nothing is written or checked any more."""
@@ -241,17 +243,29 @@ class ByScreen(Way):
     async def export(self, path: Path | str) -> None:
         panes_of(self.pilot).draft.focus()
         await press(self.pilot, "x")
-        await self.tell(AskPath, path=str(path))
-        await self.settled()
+        await self.place(str(path))
 
     async def seal(self, folder: Path) -> None:
         panes_of(self.pilot).draft.focus()
         await press(self.pilot, "z")
-        await self.tell(AskPath, path=str(folder))
+        await self.place(str(folder))
+
+    async def place(self, path: str) -> None:
+        """Answer where something is to be; go back where that will not do."""
+        await self.tell(AskPath, path=path)
         await self.settled()
+        self.refusal = ""
+        if isinstance(again := self.pilot.app.screen, AskPath):
+            self.refusal = str(again.query_one("#fault", Words).content)
+            await press(self.pilot, "escape")
 
     async def names(self) -> str:
         await press(self.pilot, "ctrl+n", "ctrl+l")
+        await self.tell(AskPassphrase, first="another one")
+        for _ in range(200):  # a slip is asked again
+            if isinstance(self.pilot.app.screen, AskPassphrase):
+                break
+            await self.pilot.pause(0.02)
         await self.tell(AskPassphrase, first=PASSPHRASE)
         rows = self.pilot.app.screen.query_one(OptionList)
         for _ in range(200):

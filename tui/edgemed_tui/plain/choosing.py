@@ -12,6 +12,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.storage.names import refuse_odd_name
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
+from edgemed_tui.plain import asking
 from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
@@ -27,7 +28,7 @@ def one_of(line: LineMode, what: str, rows: Iterable[tuple[str, T]]) -> T:
         line.tell(f"{number}: {words}")
     if not found:
         raise UsageError("there is nothing to choose from", "type: help")
-    return found[number_of(line.ask(f"{what}, a number: "), len(found)) - 1][1]
+    return found[asking.number(line, f"{what}, a number: ", len(found)) - 1][1]
 
 
 def template(line: LineMode) -> Template:
@@ -95,15 +96,15 @@ def copy(line: LineMode, rest: str) -> None:
         raise Refused("the output is not a terminal with a clipboard", "type: export FILE")
     if not line.settings.clipboard:
         line.say(" ".join(clipboard.COPYING.split()))
-        if line.ask("Allow copying from now on? (yes/no) ") != "yes":
+        if not asking.agreed(line, "Allow copying from now on?"):
             raise Refused("it is not copied", "type: export FILE")
         allow(line, True)
     release = line.release
-    line.decide(lambda: line.case.copy_out(release))
+    asking.decide(line, lambda: line.case.copy_out(release))
     line.say("Sent to the terminal's clipboard; not every terminal takes it. copy off forbids it.")
 
 
 def allow(line: LineMode, allowed: bool) -> None:
     """Allow or forbid copying; the change is logged."""
-    line.decide(lambda: line.case.allow_copying(allowed))
+    asking.decide(line, lambda: line.case.allow_copying(allowed))
     line.remember(replace(line.settings, clipboard=allowed))

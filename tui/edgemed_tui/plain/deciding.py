@@ -11,12 +11,14 @@ from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
 from edgemed_tui.literal import one_line
-from edgemed_tui.plain import choosing
+from edgemed_tui.plain import asking, choosing
 from edgemed_tui.plain.line import LineMode, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read_checked, tell_template
 from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
 
+NAME = "Your name (you sign that you have read the text against the note): "
+PASSPHRASE = "Passphrase: "
 SHOWS = "It shows later whether the log still holds these rows."
 
 
@@ -93,16 +95,19 @@ def dismiss(line: LineMode, rest: str) -> None:
     line.case.may_dismiss(finding)
     for number, reason in enumerate(steps.REASONS, 1):
         line.say(f"{number}: {reason}")
-    reason = steps.REASONS[number_of(line.ask("Reason, a number: "), len(steps.REASONS)) - 1]
-    words = line.ask("Your own words, or nothing: ")
-    line.decide(lambda: line.case.dismiss(finding, reason, words))
+    reason = steps.REASONS[asking.number(line, "Reason, a number: ", len(steps.REASONS)) - 1]
+    if reason == steps.OTHER:
+        words = asking.words(line, "Why it does not count: ", "no reason given")
+    else:
+        words = line.ask("Your own words, or nothing: ")
+    asking.decide(line, lambda: line.case.dismiss(finding, reason, words))
     line.say("Dismissed.")
 
 
 def restore(line: LineMode, rest: str) -> None:
     """restore NUMBER"""
     finding = meant(line, rest)
-    line.decide(lambda: line.case.restore(finding))
+    asking.decide(line, lambda: line.case.restore(finding))
     line.say("The finding is open again.")
 
 
@@ -136,14 +141,14 @@ def sign(line: LineMode, rest: str) -> None:
     reason = ""
     if signing.needs_reason(line.session):
         line.tell(verdict(line.session).words)
-        reason = line.ask("Why you sign anyway: ")
-    by = line.ask("Your name (you sign that you have read the text against the note): ")
+        reason = asking.words(line, "Why you sign anyway: ", "without a reason it is not signed")
+    by = asking.words(line, NAME, "a signature needs a name")
     rows = len(line.session.text.splitlines())
     asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change"
     asked = sentences(asked, signing.staying_open(line.session))
-    if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
+    if not asking.agreed(line, f"{asked} Sign?"):
         raise Refused("it is not signed", "type: sign")
-    line.decide(lambda: line.case.sign(by, reason))
+    asking.decide(line, lambda: line.case.sign(by, reason))
     line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
     if due := line.case.reminder():
         line.tell(f"Note: {due}")
@@ -166,7 +171,7 @@ def export_text(line: LineMode, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
     line.case.may_give_out()
     path = path_of(rest)
-    line.decide(lambda: line.case.export(path))
+    asking.decide(line, lambda: line.case.export(path))
     line.tell(f"Exported to {path}")
 
 
@@ -184,10 +189,14 @@ def save(line: LineMode, rest: str) -> None:
 
 def new_lock(line: LineMode) -> sessions.Lock:
     """Ask for a passphrase, twice; it stays in memory until the end."""
-    lock = sessions.make_lock(line.secret("Passphrase: "))
-    if not sessions.opens(lock, line.secret("The same again: ")):
-        raise UsageError("the two are not the same", "type: save")
-    return lock
+
+    def twice(typed: str) -> sessions.Lock:
+        lock = sessions.make_lock(typed)
+        if not sessions.opens(lock, line.secret("The same again: ")):
+            raise Refused("the two are not the same", "type: save")
+        return lock
+
+    return asking.answered(line, PASSPHRASE, twice, wrong=Refused, secret=True)
 
 
 def tell_saved(line: LineMode, path: Path | None) -> None:
@@ -202,18 +211,35 @@ def saved(line: LineMode, rest: str) -> None:
     """sessions [names] (names: those you gave, of the sessions that a passphrase opens)"""
     found = sessions.saved_in(line.services.sessions)
     asked = rest == "names" and bool(found)
-    labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
+    labels = names_of(line, found) if asked else {}
     for number, path in enumerate(found, 1):
         line.say(f"{number}: {path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
     if not found:
         line.say("No session is saved.")
 
 
+def names_of(line: LineMode, found: list[Path]) -> dict[Path, str]:
+    """The names of these sessions, of those that a passphrase opens."""
+
+    def opened(typed: str) -> dict[Path, str]:
+        if not (labels := sessions.labels(found, typed)):
+            raise Refused("no session opens with that", "type the passphrase that saved it")
+        return labels
+
+    return asking.answered(line, PASSPHRASE, opened, wrong=Refused, secret=True)
+
+
 def open_saved(line: LineMode, rest: str) -> None:
     """open [NAME or NUMBER] (without one the saved sessions are listed)"""
     path = choosing.saved_as(line, rest) if rest else choosing.session(line)
     lose = may_lose(line)
-    line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
+    asking.answered(
+        line,
+        PASSPHRASE,
+        lambda typed: line.case.open_saved(path, typed, lose=lose),
+        wrong=sessions.WrongPassphrase,
+        secret=True,
+    )
     line.at = 0
     tell_template(line)
     read_checked(line)

@@ -2,6 +2,7 @@
 
 from edgemed.clinic.case import export
 from edgemed.clinic.case.session import added_to
+from edgemed_tui.plain import asking
 from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.plain.writing import check, read_checked, rows_typed
 from edgemed_tui.widgets.difference import rows
@@ -19,10 +20,12 @@ def documents(line: LineMode, rest: str) -> None:
 
 def document(line: LineMode, rest: str) -> None:
     """document [NUMBER] (without a number all are listed)"""
-    if not rest and line.session.documents:
+    count = len(line.session.documents)
+    if not rest and count:
         documents(line, "")
-        rest = line.ask("Document, a number: ")
-    line.case.turn_to(number_of(rest, len(line.session.documents)))
+        line.case.turn_to(asking.number(line, "Document, a number: ", count))
+    else:
+        line.case.turn_to(number_of(rest, count))
     line.at = 0
     read_checked(line)
 

@@ -10,9 +10,9 @@ from types import FrameType
 
 from edgemed_models.base import LanguageModel
 
-from edgemed.clinic.case.case import Case, NotLogged
+from edgemed.clinic.case.case import Case
 from edgemed.clinic.case.session import Session
-from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed_tui import settings as stored
 from edgemed_tui.literal import one_line
 from edgemed_tui.remedies import Fault
@@ -80,22 +80,6 @@ class LineMode:
     def session(self) -> Session:
         """The session as it stands."""
         return self.case.session
-
-    def decide(self, step: Callable[[], None]) -> None:
-        """Take a step that is logged. Refused if the log refuses and the user does not try
-        again."""
-        while (fault := self._refusal(step)) is not None:
-            self.complain("The log refuses: ", fault)
-            if self.ask("Try again? (yes/no) ") != "yes":
-                raise Refused("it was not logged", "type it again later; save keeps the session")
-
-    def _refusal(self, step: Callable[[], None]) -> NotLogged | None:
-        try:
-            with undivided():
-                step()
-        except NotLogged as fault:
-            return fault
-        return None
 
     def close(self) -> None:
         """End the engine."""

@@ -21,9 +21,10 @@ from edgemed.clinic.summarizing.template_files import read_templates
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.loading import decisive
+from edgemed_tui import too_long
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
-from edgemed_tui.plain import choosing
+from edgemed_tui.plain import asking, choosing
 from edgemed_tui.plain.choosing import tell_broken
 from edgemed_tui.plain.line import LineMode, number_of, sentence, undivided
 from edgemed_tui.sentences import capital, sentences
@@ -54,7 +55,7 @@ def tell_note(line: LineMode) -> None:
 def may_lose(line: LineMode) -> AtStake | None:
     """What the user gives up, None if nothing would be lost; else Refused."""
     at_stake = line.case.at_stake
-    if at_stake and line.ask(f"{sentence(line)} Discard it? (yes/no) ") != "yes":
+    if at_stake and not asking.agreed(line, f"{sentence(line)} Discard it?"):
         raise Refused("it stays", "type: save, or sign it and: export FILE")
     return at_stake
 
@@ -100,7 +101,7 @@ def rows_typed(line: LineMode, command: str) -> list[str]:
             raise
         count = amount(len(rows), "line")
         asked = sentences(f"Stopped after {count}", "Use them as they are?")
-        if line.ask(f"{asked} (yes/no) ") != "yes":
+        if not asking.agreed(line, asked):
             raise Refused(f"what was typed, {count}, is not used", f"type: {command}") from None
     return rows
 
@@ -187,7 +188,8 @@ def draft(line: LineMode, rest: str) -> None:
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
-    request = request_for(line.model, parse(line.session.source), form)
+    with too_long.said(too_long.LINE_BY_LINE):
+        request = request_for(line.model, parse(line.session.source), form)
     settings = decisive(line.model, request.max_tokens)
     begun = line.case.begin_draft()
     try:

@@ -37,9 +37,10 @@ class AskPath(Dialog[str]):
         Binding("tab", "complete", "Complete", id="path.complete", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, about: str, proposed: str) -> None:
+    def __init__(self, title: str, about: str, proposed: str, fault: str = "") -> None:
+        """`fault`: why `proposed`, typed before, cannot be taken."""
         super().__init__(title, "enter confirms, ↑ ↓ a folder, tab completes, escape goes back")
-        self._about, self._proposed = about, proposed
+        self._about, self._proposed, self._fault = about, proposed, fault
         self._shown: list[Path] = []
         self._listed: str | None = None
         self._late: Timer | None = None
@@ -48,7 +49,8 @@ class AskPath(Dialog[str]):
     def body(self) -> ComposeResult:
         """One line with a proposal, selected so that typing replaces it; and the folders there."""
         yield Words(self._about, classes="about")
-        yield Input(self._proposed, id="path", compact=True)
+        mark = not self._fault  # what cannot be taken is mended, not typed anew
+        yield Input(self._proposed, id="path", compact=True, select_on_focus=mark)
         rows = OptionList(id="folders", markup=False, compact=True)
         rows.can_focus = False
         yield rows
@@ -56,11 +58,14 @@ class AskPath(Dialog[str]):
     def on_mount(self) -> None:
         """The folders of the proposal."""
         self._list()
+        if self._fault:
+            self.fault(self._fault)
 
     @on(Input.Changed)
-    def _changed(self) -> None:
+    def _changed(self, event: Input.Changed) -> None:
         """The list follows after a pause in typing."""
-        self.fault("")
+        if event.value != self._proposed:
+            self.fault("")
         if self._late is not None:
             self._late.stop()
         self._late = self.set_timer(PAUSE, self._list)

@@ -23,6 +23,7 @@ from edgemed.errors import EdgemedError
 from edgemed.logs import seals
 from edgemed_tui.clipboard import COPYING
 from edgemed_tui.literal import lines, literal, one_line
+from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.ask_path import AskPath
 from edgemed_tui.screens.dialogs import (
     AskName,
@@ -153,11 +154,12 @@ class Deciding:
     async def keep_seal(self) -> None:
         """Ask for a folder, on a stick say, and keep a seal of the audit log there."""
         about = f"A folder, on a stick or in another place: {WHY_A_SEAL}"
-        answer = await self.view.ask(AskPath("Keep a seal", about, seals.proposed()))
-        if answer is None:
-            return
         kept: list[Path] = []
-        if self.does(lambda: kept.append(self.case.keep_seal(Path(answer)))):
+
+        def keep(folder: Path) -> None:
+            kept.append(self.case.keep_seal(folder))
+
+        if await self._until_done(keep, "Keep a seal", about, seals.proposed()):
             here = seals.on_this_disk(self.case.ledger.place, kept[0])
             more = "; this is the log's own disk: copy it to a stick" if here else ""
             self.view.tell(f"seal kept{more}")
@@ -169,9 +171,26 @@ class Deciding:
         day = self.case.clock()[:10]
         about = f"The ending chooses the format: {', '.join(export.FORMATS)}"
         proposed = str(Path.home() / f"summary-{day}.txt")
-        answer = await self.view.ask(AskPath("Export", about, proposed))
-        if answer is not None and self.does(lambda: self.case.export(Path(answer))):
-            self.view.tell(f"exported to {one_line(answer)}")
+        if path := await self._until_done(self.case.export, "Export", about, proposed):
+            self.view.tell(f"exported to {one_line(path)}")
+
+    async def _until_done(
+        self, step: Callable[[Path], object], title: str, about: str, path: str
+    ) -> str:
+        """Ask for a path, proposing `path`, until `step` takes one; that one, or nothing. One that
+        will not do need not be typed again."""
+        fault = ""
+        while True:
+            answer: str | None = await self.view.ask(AskPath(title, about, path, fault))
+            if answer is None:
+                return ""
+            try:
+                step(Path(answer))
+            except EdgemedError as error:
+                path, fault = answer, sentences(capital(error.message), capital(remedy(error.hint)))
+                continue
+            self.view.show()
+            return answer
 
     async def copy(self) -> None:
         """Put the signed text on the clipboard; the first time ask whether that may be done."""

@@ -67,6 +67,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
         super().__init__()
         self.library = library.Library()
         self.tuning = False
+        self._unkept: dict[str, str] = {}  # adapters that were typed, and would not do
         self._stop = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -197,7 +198,8 @@ At the right: facts about the highlighted model, and how its memory adds up.
         """Keep an adapter with the highlighted model, or none."""
         if (entry := self.current) is None:
             return
-        ask = AskName(f"Adapter of {entry.name}", " ".join(ADAPTER.split()), entry.adapter)
+        present = self._unkept.get(entry.name, entry.adapter)
+        ask = AskName(f"Adapter of {entry.name}", " ".join(ADAPTER.split()), present)
         typed: str | None = await self.app.push_screen_wait(ask)
         if typed is not None:
             self.say(f"trying {entry.name} with it …" if typed else "")
@@ -205,9 +207,15 @@ At the right: facts about the highlighted model, and how its memory adds up.
 
     @work(thread=True, exclusive=True, group="adapter", exit_on_error=False)
     def _keep_adapter(self, entry: library.AddedModel, typed: str) -> None:
-        words = told(lambda: adapter_kept(entry, typed))
+        self._unkept[entry.name] = typed
+        words = told(lambda: self._kept_adapter(entry, typed))
         self._from_thread(self.reload)
         self._from_thread(self.say, words)
+
+    def _kept_adapter(self, entry: library.AddedModel, typed: str) -> str:
+        words = adapter_kept(entry, typed)
+        self._unkept.pop(entry.name)
+        return words
 
     def action_inspect(self) -> None:
         """Everything in the highlighted model's header."""

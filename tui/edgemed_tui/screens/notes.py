@@ -24,6 +24,7 @@ from edgemed_tui.widgets.exact_area import ExactArea
 
 MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
 ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
+NONE_OF_THEM = "No session opens with that. Type the passphrase that saved it."
 MOST = 500  # saved sessions listed
 UNUSED = "This text is not saved yet: ctrl+g uses it as the note. If you continue, it is lost."
 KEYS = "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape"
@@ -51,15 +52,20 @@ class NotePicker(FilePicker):
 
     @work
     async def action_names(self) -> None:
-        """Show the names of the saved sessions that a passphrase opens."""
-        ask = AskPassphrase("Names of saved sessions", ONE_OF_THEM, new=False)
-        if (passphrase := await self.app.push_screen_wait(ask)) is not None:
+        """Show the names of the saved sessions that a passphrase opens; asks again until it opens
+        one."""
+        if not self._saved:
+            self.refuse(EdgemedError("no session is saved yet", "ctrl+s saves the open one"))
+        found: dict[Path, str] = {}
+        about = ONE_OF_THEM
+        while self._saved and not found:
+            ask = AskPassphrase("Names of saved sessions", about, new=False)
+            if (passphrase := await self.app.push_screen_wait(ask)) is None:
+                return
             found = await asyncio.to_thread(sessions.labels, self._saved, passphrase)
-            self._extra = [named(choice, found) for choice in self._extra]
-            self._narrow(self.query_one("#search", Input).value)
-            if not found:
-                hint = "type the passphrase that saved it"
-                self.refuse(EdgemedError("no session opens with that", hint))
+            about = NONE_OF_THEM
+        self._extra = [named(choice, found) for choice in self._extra]
+        self._narrow(self.query_one("#search", Input).value)
 
     def choose(self, path: Path) -> None:
         """A saved session is handed on as its path, a file as its note."""

@@ -1,4 +1,4 @@
-"""The bottom line: every key that does something now. One widget that is drawn when it changes.
+"""The bottom line, or two: every key that does something now. One widget, drawn when it changes.
 
 Textual's own footer mounts a widget for every key whenever the focus moves or a text is checked,
 and keys pressed meanwhile wait for that.
@@ -14,10 +14,11 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.literal import Words, lines, literal
 
+MOST = 2  # rows
 SPARED = ("Evidence", "Documents", "Insert")
-"""Actions whose keys are left out first if there is no room for all."""
+"""What keys do that are left out first if two rows have no room for all."""
 
 
 class Shown(NamedTuple):
@@ -34,8 +35,14 @@ class KeysLine(Words):
     def __init__(self) -> None:
         super().__init__(id="keys-line")
         self.keys: list[Shown] = []
-        self.shown: list[Shown] = []
-        self.starts = [0]
+        self.rows: list[list[Shown]] = [[]]
+        self.starts = [[0]]
+        self.tall, self.room = 1, 0  # rows and columns
+
+    @property
+    def shown(self) -> list[Shown]:
+        """The keys for which there is room."""
+        return [key for row in self.rows for key in row]
 
     def on_mount(self) -> None:
         """Follow changes of the screen's keys."""
@@ -61,19 +68,25 @@ class KeysLine(Words):
             self._draw()
 
     def _draw(self) -> None:
-        self.shown, gap = fitting(self.keys, self.size.width)
-        self.say(literal(" " * gap).join([drawn(key) for key in self.shown]))
-        self.starts = [0, *accumulate(width(key) + gap for key in self.shown)]
+        self.rows, gap = arranged(self.keys, self.size.width)
+        self.tall = max(self.tall, len(self.rows))
+        if self.styles.height is None or self.styles.height.value != self.tall:
+            self.styles.height = self.tall
+        self.say(lines(literal(" " * gap).join([drawn(key) for key in row]) for row in self.rows))
+        self.starts = [[0, *accumulate(width(key) + gap for key in row)] for row in self.rows]
 
     def on_resize(self) -> None:
-        """More or fewer keys fit."""
-        self._draw()
+        """More or fewer keys fit; a second row is kept, so that it does not come and go."""
+        if self.size.width != self.room:
+            self.room, self.tall = self.size.width, 1
+            self._draw()
 
     async def on_click(self, event: events.Click) -> None:
         """Press the key under the pointer."""
-        at = bisect_right(self.starts, event.x) - 1
-        if 0 <= at < len(self.shown):
-            self.app.simulate_key(self.shown[at].key)
+        if event.y < len(self.rows):
+            row, at = self.rows[event.y], bisect_right(self.starts[event.y], event.x) - 1
+            if 0 <= at < len(row):
+                self.app.simulate_key(row[at].key)
 
 
 def width(key: Shown) -> int:
@@ -81,19 +94,37 @@ def width(key: Shown) -> int:
     return len(key.name) + 1 + len(key.does)
 
 
-def fitting(keys: Sequence[Shown], room: int) -> tuple[list[Shown], int]:
-    """The keys that fit into `room` columns, and the gap between two: all of them if possible.
+def arranged(keys: Sequence[Shown], room: int) -> tuple[list[list[Shown]], int]:
+    """The keys in one row of `room` columns, or in two, and the gap between two keys: all of them
+    if possible.
 
     The palette and the help name every key, so keys that are easy to find without the line are
     left out first.
     """
-    for gap in (2, 1):
-        if sum(width(key) + gap for key in keys) - gap <= room:
-            return list(keys), gap
+    for rows, gap in ((1, 2), (1, 1), (MOST, 2), (MOST, 1)):
+        if len(found := broken(keys, room, gap)) <= rows and fits(found, room):
+            return found, gap
     if (least := next((k for does in SPARED for k in keys if k.does == does), None)) is not None:
-        return fitting([key for key in keys if key is not least], room)
-    ends = accumulate(width(key) + 1 for key in keys)
-    return [key for key, end in zip(keys, ends, strict=True) if end - 1 <= room], 1
+        return arranged([key for key in keys if key is not least], room)
+    return arranged(keys[:-1], room)
+
+
+def broken(keys: Sequence[Shown], room: int, gap: int) -> list[list[Shown]]:
+    """The keys in rows, each as full as it can be."""
+    rows: list[list[Shown]] = [[]]
+    left = room
+    for key in keys:
+        if rows[-1] and width(key) > left:
+            rows.append([])
+            left = room
+        rows[-1].append(key)
+        left -= width(key) + gap
+    return rows
+
+
+def fits(rows: Sequence[Sequence[Shown]], room: int) -> bool:
+    """Whether no key is wider than its row."""
+    return all(width(key) <= room for row in rows for key in row)
 
 
 def drawn(key: Shown) -> Content:

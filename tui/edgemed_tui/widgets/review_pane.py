@@ -177,6 +177,8 @@ class ReviewPane(Container):
         """Mark the sentence under the cursor, and its evidence in the note."""
         if not self.session.review or not self.draft.has_focus:
             return
+        if not self.draft.holds(self.session.text):  # a letter came: what was found is of before
+            return
         self._stepped = False
         self._mark_draft()
         claim = self._claim_at_cursor()

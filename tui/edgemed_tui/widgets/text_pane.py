@@ -5,7 +5,7 @@ well as by colour.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
@@ -69,12 +69,14 @@ class TextPane(ExactArea):
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Show these marks and no others."""
-        self._marks = {}
+        before, self._marks = self._marks, {}
+        starts = self.line_starts
         for span, kind in marks:
-            for line, start, end in self._by_line(span):
+            for line, start, end in self._by_line(span, starts):
                 self._marks.setdefault(line, []).append((start, end, kind))
-        self._line_cache.clear()
-        self.refresh()
+        if self._marks != before:
+            self._line_cache.clear()
+            self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """What is in view: rows as they were drawn before, unless the cursor or an edit is there.
@@ -166,9 +168,7 @@ class TextPane(ExactArea):
 
     def location_of(self, offset: int) -> Location:
         """Line and column of character `offset`."""
-        starts = self.line_starts
-        line = max(0, bisect_right(starts, offset) - 1)
-        return line, offset - starts[line]
+        return location_in(self.line_starts, offset)
 
     def offset_of(self, location: Location) -> int:
         """Character offset of a line and column."""
@@ -186,14 +186,20 @@ class TextPane(ExactArea):
         """Character offset of the cursor."""
         return self.offset_of(self.cursor_location)
 
-    def _by_line(self, span: Span) -> Iterable[tuple[int, int, int]]:
+    def _by_line(self, span: Span, starts: Sequence[int]) -> Iterable[tuple[int, int, int]]:
         """`span` cut at line ends: line, first column, last column (excluded)."""
-        top, first = self.location_of(span.start)
-        bottom, last = self.location_of(span.end)
+        top, first = location_in(starts, span.start)
+        bottom, last = location_in(starts, span.end)
         for line in range(top, bottom + 1):
             start = first if line == top else 0
             end = last if line == bottom else len(self.document.get_line(line))
             yield line, start, end
+
+
+def location_in(starts: Sequence[int], offset: int) -> Location:
+    """Line and column of character `offset`, where lines begin at `starts`."""
+    line = max(0, bisect_right(starts, offset) - 1)
+    return line, offset - starts[line]
 
 
 def strip_style(strip: Strip, column: int) -> Style:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from edgemed.clinic.checks.quantities.differences import is_difference
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading.clock import NOON
 from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.frequencies import rates
-from edgemed.clinic.reading.quantities import Quantity, same
+from edgemed.clinic.reading.quantities import TIME_OF_DAY, Quantity, same
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.units import base
@@ -27,7 +28,7 @@ MEASURED = {  # what drugs and laboratory values are measured in: an error here 
 # Units that speakers leave out; any other must appear somewhere in the source.
 UNSAID = {
     "mg", "mm[Hg]", "%", "/min", "a", "d", "[degF]", "Cel", "deg", "[lb_av]", "[in_i]", "[ft_i]",
-    "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
+    TIME_OF_DAY.code, "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
 }  # fmt: skip
 CUSTOMARY = {"[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[mi_i]", "[tsp_us]", "[tbs_us]"}
 COUNTED = ("tablets", "puffs", "drops")
@@ -193,6 +194,10 @@ def equal(a: Quantity, b: Quantity) -> bool:
         if is_rounded(a, b):
             return True
         return any(same(base(x, a.unit), base(y, b.unit)) for x in a.values for y in b.values)
+    if TIME_OF_DAY in (a.unit, b.unit):  # `at 2`, in whatever half of the day
+        return any(
+            same(x % NOON, y % NOON) for x in a.values for y in b.values if max(x, y) <= 2 * NOON
+        )
     return any(same(x, y) for x in a.values for y in b.values)
 
 

@@ -83,11 +83,28 @@ def test_numbers_inside_codes_are_no_quantities() -> None:
         ("Pain started at 2 p.m.", "Pain started at 14:00.", False),
         ("Pain started at 12:30 am.", "Pain started at 0:30.", False),
         ("Pain started at 12:30 am.", "Pain started at 13:30.", True),
+        ("Pain started at 2 pm.", "Pain started at 2.", False),
+        ("Pain started at 2 pm.", "Pain started at 2 am.", True),
+        ("Pain started at 2:30.", "Pain started at 14:30.", False),
+        ("Pain started at 02:30.", "Pain started at 14:30.", True),
+        ("Pain started at 14:30.", "Pain started at 2:45 pm.", True),
+        ("Pain started between 2 and 4 pm.", "Pain started at 2 pm.", False),
+        ("Pain started at 2 pm. He took 3 tablets.", "Pain started at 3 pm.", True),
+        ("ANA titer was 1:80.", "ANA titer was 1:80.", False),
     ],
 )
 def test_an_afternoon_is_told_in_two_ways(note: str, draft: str, flagged: bool) -> None:
     (claim,) = review(note, draft).claims
     assert bool(claim.flags) == flagged
+
+
+@pytest.mark.parametrize(
+    ("said", "wrote"), [("2 pm", "15:00"), ("2 p.m.", "3 pm"), ("two pm", "2:30 am")]
+)
+def test_a_finding_names_a_time_as_the_note_has_it(said: str, wrote: str) -> None:
+    (claim,) = review(f"Pain started at {said}.", f"Pain started at {wrote}.").claims
+    (flag,) = claim.flags
+    assert flag.reason.endswith(f"{wrote} in the draft; the note has {said}")
 
 
 @pytest.mark.parametrize(
