@@ -39,6 +39,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
         against = [a for a in against if not source.said[a[0]].asks]
+        if not _affirmed(said, sided):  # what is on neither side is not on this one
+            against = [a for a in against if a[1].side != "both"]
         if bound and is_on_both(said, sided) and all(s.side == "both" for _, s in bound):
             continue
         if same and not _outweighed(said, sided, source, same, against):

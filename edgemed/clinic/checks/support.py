@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from edgemed.clinic.checks.attributes import AGAINST, SAYS, bound
+from edgemed.clinic.checks.devices import agrees
 from edgemed.clinic.checks.differences import is_difference
 from edgemed.clinic.checks.frequencies import is_same
 from edgemed.clinic.checks.laterality import bound_to
@@ -18,6 +19,7 @@ from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
+from edgemed.clinic.reading.devices import ATTRIBUTE as DEVICE
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.regimens import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.said import Mention, Said
@@ -126,6 +128,9 @@ def _attributes(said: Said, span: Span, source: Source) -> Iterator[str]:
     """Attributes and sides that the source does not give the same things."""
     inside = range(*span)
     for cue in said.cues:
+        if cue.span.start in inside and cue.attribute == DEVICE and cue.of:
+            if not all(agrees(cue.value, name, source) for name in cue.of):
+                yield f"what became of the {cue.of[0]}"
         if cue.span.start in inside and not cue.spoken and cue.attribute in AGAINST:
             own, against = bound(cue, source)
             for_it, against_it = (max((b.share for b in x), default=0.0) for x in (own, against))
