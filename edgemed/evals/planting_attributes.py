@@ -155,8 +155,8 @@ ALLERGENS = (
 
 
 DEVICE = (
-    r"(?:catheter|foley|drain|picc(?: line)?|central line|port|chest tube|feeding tube|ng tube|tubes?"
-    r"|stent|pacemaker|defibrillator|hardware|cast|splint|sutures?|stitches|staples|iud|packing"
+    r"(?:catheter|foley|drain|picc(?: line)?|central line|port|chest tube|feeding tube|ng tube"
+    r"|tubes?|stent|pacemaker|defibrillator|hardware|cast|splint|sutures?|stitches|staples|iud|packing"
     r"|pessary)s?"
 )
 _IS = r"(?:is|are|was|were|has been|have been)"
@@ -170,7 +170,8 @@ BECAME = tuple(
     for pattern in (
         rf"\b{DEVICE} (?:{_IS} )?(?P<state>removed|taken out|pulled|placed|inserted|in place)\b",
         rf"\b{DEVICE} (?P<state>removal|placement|insertion)\b",
-        rf"\b(?P<state>removal|placement|insertion) of (?:an?|the|his|her) (?:\w+ ){{0,2}}{DEVICE}\b",
+        r"\b(?P<state>removal|placement|insertion) of (?:an?|the|his|her) (?:\w+ ){0,2}"
+        rf"{DEVICE}\b",
     )
 )
 

@@ -43,7 +43,9 @@ LONGEST = 5  # words back from a thing to what narrows it
 
 def is_narrower(denied: Said, at: Mention, other: frozenset[str]) -> bool:
     """Whether the denial of `at` is of a sort of it that the other side, by its stems, lacks."""
-    sorts = {word.stem for word in _before(denied, at)} & (SOME | SIDES)
+    before = list(_before(denied, at))
+    sided = {s.span.start for s in denied.sides if s.side in SIDES}
+    sorts = {word.stem for word in before if word.stem in SOME or word.start in sided}
     if sorts and not sorts & other:
         return True
     with_it = set(_with(denied, at))

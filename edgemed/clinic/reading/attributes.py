@@ -28,12 +28,14 @@ CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|wh
 ACTION = re.compile(
     r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
     r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease)"
-    r"|and (?:i'm|i'll|i will|i am|we're|we'll|we will|let's)|(?:i'm|we're) (?:going to|gon na|gonna))\b",
+    r"|and (?:i'm|i'll|i will|i am|we're|we'll|we will|let's)"
+    r"|(?:i'm|we're) (?:going to|gon na|gonna))\b",
     re.I,
 )
 # A cue followed by these is said of what stands in front: `symptoms have increased since the fall`.
 CLOSES = re.compile(
-    r"\s+(?:since|because|from|per|but|and (?:he|she|it|they|is|was|the|there|then|has|had))\b", re.I
+    r"\s+(?:since|because|from|per|but|and (?:he|she|it|they|is|was|the|there|then|has|had))\b",
+    re.I,
 )
 # Nor is where a thing is what is severe: `intense in the frontal region of her head`.
 WHERE = re.compile(r"\s+(?:in|over|at|on|around|along|across|near) (?:the|his|her|both|my)\b", re.I)

@@ -27,7 +27,8 @@ OBJECT = re.compile(
 )
 # What a device is had by: `has a pacemaker`, `with an indwelling catheter`.
 HAS = re.compile(
-    r"\b(?:has|have|['’]ve|wears?|wearing|with)(?: got)? (?:(?:an?|the|his|her|my|your|no) )?(?:\w+ ){0,2}$",
+    r"\b(?:has|have|['’]ve|wears?|wearing|with)(?: got)? "
+    r"(?:(?:an?|the|his|her|my|your|no) )?(?:\w+ ){0,2}$",
     re.I,
 )
 # Between two states of one device: `Foley placed in the ward, then removed`.
@@ -36,8 +37,8 @@ CHAINED = re.compile(
     re.I,
 )
 AHEAD = re.compile(
-    r"(?:\b(?:will|to be|to|should|can|could|may|might|would|plan\w*|schedul\w*|going to|gon na|need\w*"
-    r"|requires?|requiring|for|until|when|if|consider\w*|recommend\w*|discuss\w*|want\w*|risks?"
+    r"(?:\b(?:will|to be|to|should|can|could|may|might|would|plan\w*|schedul\w*|going to|gon na"
+    r"|need\w*|requires?|requiring|for|until|when|if|consider\w*|recommend\w*|discuss\w*|want\w*|risks?"
     r"|possible|possibly|pending|next)|['’]ll)\b(?:\W+\w+){0,4}\W*$",
     re.I,
 )

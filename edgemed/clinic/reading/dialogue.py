@@ -32,12 +32,18 @@ TELLS_FIRST = re.compile(
     r"(?:i|it|he|she|they|we|there|that|my \w+|the \w+)(?:['’](?:ve|s|m|d|re))? "
     r"(?:\w+ly |just |only |also )?(?:had|have|has|having|get|gets|getting|got|is|was|were|am|been"
     r"|feel|feels|felt|hurts?)\b"
-    r"(?! ?(?:\w+ )?(?:not|n['’]t|no|none|never|nothing|hardly|fine|good|okay|well|normal|great)\b)",
+    r"(?! ?(?:\w+ )?(?:not|n['’]t|no|none|never|nothing|hardly)\b)"
+    r"(?! ?(?:\w+ )?(?:fine|good|okay|well|normal|great)\b)",
     re.I,
 )
-NO = re.compile(r"\W*(?:(?:well|um|uh|oh|so)\b\W*)*(?:no|nope|nah|not|none|never|nothing|neither)\b", re.I)
+NO = re.compile(
+    r"\W*(?:(?:well|um|uh|oh|so)\b\W*)*(?:no|nope|nah|not|none|never|nothing|neither)\b", re.I
+)
 # Asks back before answering: `Any drugs?` `You mean like cocaine?` `Yeah.` `No.`
-ASKS_BACK = re.compile(r"\W*(?:(?:um|uh|oh|so)\b\W*)*(?:do )?(?:you mean|like what|what do you mean|as in)\b[^?]*\?", re.I)
+ASKS_BACK = re.compile(
+    r"\W*(?:(?:um|uh|oh|so)\b\W*)*(?:do )?(?:you mean|like what|what do you mean|as in)\b[^?]*\?",
+    re.I,
+)
 ADDRESSES = re.compile(r"\b(?:do you (?:know|remember|recall)|you know|can you tell me)\b", re.I)
 INVERTED = re.compile(  # `Isn't this the second time?` `Yes.`
     r"\s*(?:(?:and|so|but|well)\b,? )?(?:is|are|was|were|do|does|did|have|has|had)\s?n['’]t\b", re.I
@@ -316,7 +322,9 @@ def _picked(said: Said, following: Said | None) -> set[str]:
     asked = {m.concept.name for m in said.mentions if m.concept.kind in ("finding", "disease")}
     if following is None or len(asked) < 2:
         return set()
-    told = {p: {m.concept.name for m in following.mentions if m.polarity == p} for p in ("yes", "no")}
+    told = {
+        p: {m.concept.name for m in following.mentions if m.polarity == p} for p in ("yes", "no")
+    }
     bare = NO.match(following.sentence.text) is not None
     return asked & told["yes"] or (set() if bare else asked & told["no"])
 

@@ -47,7 +47,11 @@ def test_what_becomes_of_a_device_is_read(text: str) -> None:
         ("Staples will be removed next week.", "The staples were removed.", True),
         ("Staples will be removed next week.", "Staples to be removed.", False),
         ("He has a pacemaker.", "The pacemaker was removed.", True),
-        ("Doctor: I'll take the tube out tomorrow.\nPatient: Okay.", "The tube was taken out.", False),
+        (
+            "Doctor: I'll take the tube out tomorrow.\nPatient: Okay.",
+            "The tube was taken out.",
+            False,
+        ),
         ("Doctor: Is the cast off?\nPatient: Not yet.", "The cast is on.", False),
     ],
 )
