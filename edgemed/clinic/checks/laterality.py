@@ -36,11 +36,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if sided.side == "both":
             yield from _of_one(sided, bound)
             continue
+        if not _affirmed(said, sided) and leaves_room(sided, bound, source):
+            continue
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
         against = [a for a in against if not source.said[a[0]].asks]
-        if not _affirmed(said, sided):  # what is on neither side is not on this one
-            against = [a for a in against if a[1].side != "both"]
         if bound and is_on_both(said, sided) and all(s.side == "both" for _, s in bound):
             continue
         if same and not _outweighed(said, sided, source, same, against):
@@ -58,6 +58,16 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the note does not say {sided.side}"
                 yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
+
+
+def leaves_room(sided: Sided, bound: list[tuple[int, Sided]], source: Source) -> bool:
+    """Whether a denial of one side goes with what the source says: of both sides the same, or of
+    the other one that it is there.
+    """
+    return any(
+        _affirmed(source.said[i], s) if s.side == OTHER[sided.side] else s.side == "both"
+        for i, s in bound
+    )
 
 
 def severity_of(said: Said) -> Severity:

@@ -17,6 +17,7 @@ from edgemed.clinic.reading.said import Cue, Said
 
 ATTRIBUTE = "device"
 BEHIND, BEFORE = 60, 40  # characters from a device to what becomes of it
+NEAR = 80  # characters in front of a word in which a time or an owner is looked for
 BACK = 2  # sentences back in which `it was removed` finds its device
 CLAUSE = re.compile(r"[;:?!]|\.\s|\b(?:but|while|although|however)\b", re.I)
 # What is put in or taken out stands right behind: `removal of the left chest tube`.
@@ -70,7 +71,7 @@ def device_cues(text: str, offset: int, scopes: Scopes) -> tuple[Cue, ...]:
             told.append(Cue(ATTRIBUTE, value, span, of))
     taken = {name for cue in told for name in cue.of}
     for (name,), start, end in devices:
-        if name not in taken and HAS.search(text, 0, start):
+        if name not in taken and HAS.search(text, max(0, start - NEAR), start):
             value = "none" if scopes.at(start, end).negated else "stays"
             told.append(Cue(ATTRIBUTE, value, Span(start + offset, end + offset), (name,)))
     for (name, value), start, end in _met(text, "bring"):
@@ -110,7 +111,7 @@ def _of(
     behind = [d for d in devices if state.end <= d.start and d.end <= high]
     if behind and OBJECT.fullmatch(text, state.end, behind[0].start):
         return behind[0].means
-    chained = CHAINED.search(text, 0, state.start) is not None
+    chained = CHAINED.search(text, max(0, state.start - NEAR), state.start) is not None
     if not chained:
         low = max([low, *(s.end for s in states if s.end <= state.start)])
     before = [d for d in devices if low <= d.start and d.end <= state.start]
@@ -132,7 +133,7 @@ def _value(text: str, state: Found, scopes: Scopes) -> str:
 def _planned(text: str, value: str, start: int) -> str:
     """The value, or that it is to come: `will be removed`."""
     clause = max((m.end() for m in CLAUSE.finditer(text, 0, start)), default=0)
-    ahead = AHEAD.search(text[clause:start])
+    ahead = AHEAD.search(text[max(clause, start - NEAR) : start])
     if value == "stays" or ahead is None or DONE.search(ahead[0]):
         return value
     return f"planned {value}"

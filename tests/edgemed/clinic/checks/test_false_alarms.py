@@ -93,14 +93,18 @@ def flagged(source: str, draft: str) -> bool:
             "Denies fever (not measured), no palpitations.",
         ),
         ("He has back pain.", "PMH: nil of note, back pain.", "PMH: nil back pain."),
-        ("No drugs, drinks beer.", "No drugs, 3 beers.", "No beer."),
+        ("No drugs. He drinks 3 beers.", "No drugs, 3 beers.", "No beer."),
         ("Dyspnea: none.", "She is not having problems with breathing.", "She has dyspnea."),
         (
             "Hepatitis C and HIV negative.",
             "Hepatitis C and HIV, both of which were negative.",
             "She has HIV.",
         ),
-        ("The headache is worse.", "Tylenol failed to improve headaches.", "Headache improved."),
+        (
+            "The headache is worse. Tylenol does not help.",
+            "Tylenol failed to improve headaches.",
+            "Headache improved.",
+        ),
         # what a denial takes for granted
         ("She had a fall on Monday. No pain.", "She denies pain since the fall.", "Denies a fall."),
         (
