@@ -154,6 +154,35 @@ ALLERGENS = (
 )
 
 
+DEVICE = (
+    r"(?:catheter|foley|drain|picc(?: line)?|central line|port|chest tube|feeding tube|ng tube"
+    r"|tubes?|stent|pacemaker|defibrillator|hardware|cast|splint|sutures?|stitches|staples|iud|packing"
+    r"|pessary)s?"
+)
+_IS = r"(?:is|are|was|were|has been|have been)"
+INSTEAD = {
+    "removed": "left in place", "taken out": "left in place", "pulled": "left in place",
+    "placed": "removed", "inserted": "removed", "in place": "out", "removal": "placement",
+    "placement": "removal", "insertion": "removal",
+}  # fmt: skip
+BECAME = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"\b{DEVICE} (?:{_IS} )?(?P<state>removed|taken out|pulled|placed|inserted|in place)\b",
+        rf"\b{DEVICE} (?P<state>removal|placement|insertion)\b",
+        r"\b(?P<state>removal|placement|insertion) of (?:an?|the|his|her) (?:\w+ ){0,2}"
+        rf"{DEVICE}\b",
+    )
+)
+
+
+def devices(note: str, rng: random.Random) -> Iterator[Edit]:
+    """A device taken out where it was put in or left in, and the other way round."""
+    for pattern in BECAME:
+        for m in pattern.finditer(note):
+            yield Edit(*m.span("state"), INSTEAD[m["state"].lower()])
+
+
 def swaps(table: Sequence[Swap], note: str, rng: random.Random) -> Iterator[Edit]:
     """Every place where a pattern of the table matches, with one of its replacements."""
     for pattern, options in table:
@@ -271,5 +300,6 @@ ATTRIBUTES: dict[str, Planter] = {
     "look-alike drug": partial(swaps, LOOKALIKE),
     "like diagnosis": partial(swaps, DIAGNOSES),
     "allergen": allergens,
+    "device": devices,
 }
 """Each kind with what yields its edits, as `planting.PLANTERS`."""

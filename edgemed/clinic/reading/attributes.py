@@ -15,6 +15,8 @@ from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import rows_of, words_of
 from edgemed.clinic.reading import spoken
 from edgemed.clinic.reading.context import Scopes
+from edgemed.clinic.reading.devices import ATTRIBUTE as DEVICE
+from edgemed.clinic.reading.devices import with_devices
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.words import stem
 
@@ -25,9 +27,18 @@ BACK = 3  # earlier sentences that may name what a cue speaks of
 CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
 ACTION = re.compile(
     r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
-    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease))\b",
+    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease)"
+    r"|and (?:i'm|i'll|i will|i am|we're|we'll|we will|let's)"
+    r"|(?:i'm|we're) (?:going to|gon na|gonna))\b",
     re.I,
 )
+# A cue followed by these is said of what is before it: `symptoms have increased since the fall`.
+CLOSES = re.compile(
+    r"\s+(?:since|because|from|per|but|and (?:he|she|it|they|is|was|the|there|then|has|had))\b",
+    re.I,
+)
+# Nor is where a thing is what is severe: `intense in the frontal region of her head`.
+WHERE = re.compile(r"\s+(?:in|over|at|on|around|along|across|near) (?:the|his|her|both|my)\b", re.I)
 # A word after an action that is its object: `reduce her pain`, not `increased to 40 mg`.
 OBJECT = re.compile(
     r"\s+(?!(?:to|by|from|in|at|with|for|and|or|as|on|since|until|after|because|when|if|last"
@@ -91,6 +102,7 @@ def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) ->
 
 def carried_on(said: list[Said]) -> Iterator[Said]:
     """The sentences, each cue that names nothing now said of what was named before it."""
+    said = list(with_devices(said))
     for i, here in enumerate(said):
         if here.cues and not _is_own(here, here.cues):
             named = _named_before(said, i)
@@ -99,7 +111,7 @@ def carried_on(said: list[Said]) -> Iterator[Said]:
                     here,
                     cues=tuple(
                         c
-                        if _is_own(here, (c,)) or not _refers(here, c)
+                        if c.attribute == DEVICE or _is_own(here, (c,)) or not _refers(here, c)
                         else c._replace(of=(*c.of, *named))
                         for c in here.cues
                     ),
@@ -154,6 +166,8 @@ def _nearest(
     cuts = [m.start() for m in CLAUSE.finditer(text)]
     low = max([first, start - REACH, *(c for c in cuts if c < start)])
     high = min([last, end + REACH, *(c for c in cuts if c >= end)])
+    if any(low <= m.span.start - offset < start for m in mentions) and _is_closed(text, end, row):
+        high = end
     near: list[tuple[int, str]] = []
     for m in mentions:
         a, b = m.span.start - offset, m.span.end - offset
@@ -172,6 +186,13 @@ def _nearest(
     ):
         near += [(0, name) for name in _treated_with(text, offset, mentions, start)]
     return tuple(dict.fromkeys(name for _, name in near))[:MOST]
+
+
+def _is_closed(text: str, end: int, row: ListedAttribute) -> bool:
+    """Whether what stands behind a cue is nothing that it is said of."""
+    if CLOSES.match(text, end):
+        return True
+    return row.attribute == "severity" and WHERE.match(text, end) is not None
 
 
 def _treated_with(text: str, offset: int, mentions: Sequence[Mention], start: int) -> Iterator[str]:

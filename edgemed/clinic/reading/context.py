@@ -54,6 +54,10 @@ MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
 DENIED = re.compile(r"(?:not|n't) (?=(?:sure|certain|improv|chang|great|bad)\w*$)")
+# A denied trouble, of which a finding may be the name: `not having problems with breathing`.
+TROUBLE = re.compile(r"(?:issues?|trouble|problems?) with$")
+# What a clause of its own says of the margins of what was taken out, and not of that.
+MARGINS = re.compile(r"\b(?:margins?|(?:lymph )?nodes?) (?:(?:was|were|is|are|came back) )*$")
 # What stays true where the words before it are denied: `no pain since the fall`.
 GRANTED = re.compile(
     r"\b(?:since|after|before|prior to|following|at the time of|despite|because of|from|during) "
@@ -117,6 +121,8 @@ class Scopes:
     def at(self, start: int, end: int) -> Context:
         """What is said of the words from `start` to `end` of the sentence."""
         says = {r.says for r in self.reach if r.start <= start and end <= r.end}
+        if any(r.says == "troubled" and r.start <= start < r.end for r in self.reach):
+            says.add("negated")
         if "negated" in says and GRANTED.search(self.text[max(0, start - NEAR) : start]):
             says.discard("negated")
         return Context(
@@ -183,6 +189,8 @@ class Scopes:
                 continue  # `I can't run without pain` affirms the pain
             if m.group() == "none" and self.text[: m.start()].endswith((" - ", " – ")):
                 continue  # of the label right before it, which `_non` reads
+            if says == "nothing" and (trouble := TROUBLE.search(m.group())) is not None:
+                found.append(Trigger("troubled", m.start() + trouble.start(), m.end()))
             if says != "nothing":
                 found.append(self._stretch(says, side, m.start(), m.end()))
                 if m.group() in ("not", "n't") and not self.spoken:
@@ -214,6 +222,8 @@ class Scopes:
             if side == "before":  # `the kidney was normal and the culture was negative`
                 verbs = [v.end() for v in FINITE.finditer(self.text, stretch.start, stretch.end)]
                 begin = max((v for v in verbs[:-1] if v < m.start()), default=stretch.start)
+                margins = MARGINS.search(self.text, begin, m.start())
+                begin = margins.start() if margins is not None else begin
                 stretch = stretch._replace(start=begin)
             found.append(stretch)
         return found
@@ -226,11 +236,18 @@ class Scopes:
     def _stretch(self, says: str, side: str, start: int, end: int) -> Trigger:
         if side == "after":
             stop = next((a for a, _ in self.ends if a >= end), len(self.text))
+            stop = min(stop, self._bracket_closed(start))
             if self.spoken and "," not in self.text[end:stop]:
                 stop = min(stop, self._unpunctuated(end))
             return Trigger(says, end, self._before_a_dose(end, stop))
         begins = (self._opened(a) for a, b in self.ends if b <= start and self.text[a] != ":")
         return Trigger(says, max(begins, default=0), start)
+
+    def _bracket_closed(self, start: int) -> int:
+        """Where the bracket ends in which a trigger stands: `(not measured), palpitations`."""
+        opened = self.text.rfind("(", 0, start)
+        closed = self.text.find(")", max(opened, 0)) if opened >= 0 else -1
+        return closed if closed >= start else len(self.text)
 
     def _before_a_dose(self, start: int, stop: int) -> int:
         """Where a reach ends at the latest: before the first drug in it that comes with its dose
@@ -286,7 +303,7 @@ def _tests_behind() -> re.Pattern[str]:
 def _triggers() -> re.Pattern[str]:
     phrases = sorted({row[0] for row in rows_of("context.tsv")}, key=len, reverse=True)
     body = "|".join(p for p in phrases if p != "n't")
-    return re.compile(rf"(?<!\w)(?:{body})(?!\w)|n't(?!\w)")
+    return re.compile(rf"(?:(?<!\w)|(?=n't))(?:{body})(?!\w)|n't(?!\w)")
 
 
 @cache

@@ -14,10 +14,12 @@ from edgemed.clinic.reading.said import Cue, Mention, Polarity, Said
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
     r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't"
-    r"|i(?:'m| am) (?:fine|good|okay))"
+    r"|i(?:'m| am) (?:(?:doing|feeling|all|pretty) )*(?:fine|good|okay|well|great|right))"
     r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no| never)"
     r"|(?:a little|a bit)(?=\W*$| bit| of | when | here | now | sometimes | but | and )"
-    r"|sometimes|mm-hmm"
+    r"|it(?:'s| is) (?:\w+ )?(?:mild|moderate|severe|slight|constant|intermittent)"
+    r"|(?:just|only) (?:an?|in|on|when|at|if)\b|from time to time|once in a while|on and off"
+    r"|off and on|now and then|sometimes|mm-hmm"
     r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally)\b"
 )
 AGREES = re.compile(r"(?:oh |um |uh )*no,? (?:you(?:'re| are)|that(?:'s| is)) (?:right|correct)\b")
@@ -25,6 +27,25 @@ UNSURE = re.compile(
     r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea|you mean)"
     r"|not (?:right away|at first|immediately|always|every|that often|all the time|necessarily)"
 )
+# An answer that tells something first: no `not` behind it denies what was asked.
+TELLS_FIRST = re.compile(
+    r"\W*(?:(?:well|um|uh|oh|so|and|actually|honestly)\b\W*)*"
+    r"(?:i|it|he|she|they|we|there|that|my \w+|the \w+)(?:['’](?:ve|s|m|d|re))? "
+    r"(?:\w+ly |just |only |also )?(?:had|have|has|having|get|gets|getting|got|is|was|were|am|been"
+    r"|feel|feels|felt|hurts?)\b"
+    r"(?! ?(?:\w+ )?(?:not|n['’]t|no|none|never|nothing|hardly)\b)"
+    r"(?! ?(?:\w+ )?(?:fine|good|okay|well|normal|great)\b)",
+    re.I,
+)
+NO = re.compile(
+    r"\W*(?:(?:well|um|uh|oh|so)\b\W*)*(?:no|nope|nah|not|none|never|nothing|neither)\b", re.I
+)
+# Asks back before answering: `Any drugs?` `You mean like cocaine?` `Yeah.` `No.`
+ASKS_BACK = re.compile(
+    r"\W*(?:(?:um|uh|oh|so)\b\W*)*(?:do )?(?:you mean|like what|what do you mean|as in)\b[^?]*\?",
+    re.I,
+)
+ADDRESSES = re.compile(r"\b(?:do you (?:know|remember|recall)|you know|can you tell me)\b", re.I)
 INVERTED = re.compile(  # `Isn't this the second time?` `Yes.`
     r"\s*(?:(?:and|so|but|well)\b,? )?(?:is|are|was|were|do|does|did|have|has|had)\s?n['’]t\b", re.I
 )
@@ -124,7 +145,7 @@ def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: 
                 return None
             continue
         told = next((s for s in members if FILLER.fullmatch(s.sentence.text) is None), None)
-        if told is not None:
+        if told is not None and ASKS_BACK.match(told.sentence.text) is None:
             return told
     return None
 
@@ -143,7 +164,7 @@ def _turns_to_patient(said: Said) -> bool:
     goes_on = ASKING_AFTER.match(text) or ANYONE.search(text)
     illness = any(m.concept.kind == "disease" for m in said.mentions)
     return (bool(said.mentions) and not (goes_on and illness)) or re.search(
-        r"\byou(?:r|'re)?\b", said.sentence.text, re.I
+        r"\byou(?:r|'re)?\b", ADDRESSES.sub(" ", text), re.I
     ) is not None
 
 
@@ -154,6 +175,8 @@ def _goes_on(said: Said) -> bool:
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
     """`said` with the polarity its answer gives it, and the person still spoken of."""
     mentions = said.mentions
+    if ASKS_BACK.match(said.sentence.text):
+        return replace(said, mentions=tuple(replace(m, polarity="open") for m in mentions))
     asks = is_question(said) or is_short_question(said, turn, following)
     if asks and GIVEN.match(said.sentence.text) is None:
         behind = turn[turn.index(said) + 1 :]
@@ -221,11 +244,18 @@ def _as_repeated(mention: Mention, following: Said | None) -> Mention:
 
 
 def _picked(said: Said, following: Said | None) -> set[str]:
-    """Which of the things asked about the answer names: `Tobacco or alcohol?` `I drink wine.`"""
+    """Which of the things asked about the answer names: `Tobacco or alcohol?` `I drink wine.`
+
+    What it denies by name is all that it denies: `I don't smoke, but I have a pint.`
+    """
     asked = {m.concept.name for m in said.mentions if m.concept.kind in ("finding", "disease")}
     if following is None or len(asked) < 2:
         return set()
-    return asked & {m.concept.name for m in following.mentions if m.polarity == "yes"}
+    told = {
+        p: {m.concept.name for m in following.mentions if m.polarity == p} for p in ("yes", "no")
+    }
+    bare = NO.match(following.sentence.text) is not None
+    return asked & told["yes"] or (set() if bare else asked & told["no"])
 
 
 def _is_meant(mention: Mention, picked: set[str]) -> bool:
@@ -270,6 +300,8 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
     first = " ".join(following.sentence.text.lower().replace("’", "'").split()[:FIRST_WORDS])
     word = ANSWERS.search(first)
     if word is None or UNSURE.search(first):
+        return unknown
+    if word["no"] and TELLS_FIRST.match(first):
         return unknown
     if AGREES.match(first):
         return {"yes": "yes" if last else "open", "no": "no", "open": "open"}

@@ -64,6 +64,7 @@ def _compared(text: str, sided: Sequence[Sided]) -> Iterator[Sided]:
     yield from (s._replace(of=of[s]) for s in sided)
 
 
+JOINS = re.compile(r"\b(?:and|or)(?: (?:the|his|her|an?))? $", re.I)
 COMPARED_WITHIN = 40  # characters between two sides that are compared
 THAN = re.compile(r"\b(?:than|versus|vs\.?|compared (?:to|with))\b", re.I)
 
@@ -123,8 +124,11 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
         if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
             continue
         word = found[i]
-        if i < at and parts_of(word) and any(parts_of(found[k]) for k in _within(found, behind)):
+        own = list(_within(found, behind))
+        if i < at and parts_of(word) and any(parts_of(found[k]) for k in own):
             continue  # `the arm and the left leg`
+        if i < at and any(k in named for k in own) and JOINS.search(text, 0, found[at].start):
+            continue  # `knee replacement and bilateral cataract surgery`
         if i in named:
             names += [named[i], *parts_of(word)]
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:

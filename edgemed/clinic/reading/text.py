@@ -14,6 +14,7 @@ from edgemed.clinic.reading.attributes import carried_on, cues
 from edgemed.clinic.reading.concepts import Concept, NamedAt, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
+from edgemed.clinic.reading.devices import device_cues
 from edgemed.clinic.reading.dialogue import answered
 from edgemed.clinic.reading.dosed import drugs_at
 from edgemed.clinic.reading.homonyms import told_apart
@@ -73,7 +74,11 @@ def read_one(sentence: Sentence) -> Said:
         mentions,
         tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found, named)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
-        (*cues(text, offset, mentions, scopes), *levels_by_range(text, offset, mentions)),
+        (
+            *cues(text, offset, mentions, scopes),
+            *levels_by_range(text, offset, mentions),
+            *device_cues(text, offset, scopes),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from edgemed.clinic.checks.assertions.attributes import AGAINST, SAYS, bound
+from edgemed.clinic.checks.assertions.devices import agrees
 from edgemed.clinic.checks.assertions.people import same_person
 from edgemed.clinic.checks.entities.laterality import bound_to
 from edgemed.clinic.checks.quantities.differences import is_difference
@@ -18,6 +19,7 @@ from edgemed.clinic.checks.quantities.numbers import is_held
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
+from edgemed.clinic.reading.devices import ATTRIBUTE as DEVICE
 from edgemed.clinic.reading.frequencies import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
@@ -109,6 +111,8 @@ def _gap(said: Said, mention: Mention, source: Source, around: range, place: int
     told = mention.concept.kind in ("finding", "disease")
     if told and not any(same_person(mention.context.person, m.context.person) for m in same):
         return f"whose {shown} it is"
+    if told and not mention.context.historical and all(m.context.historical for m in same):
+        return f"current {shown}"
     if not mention.context.uncertain and all(m.context.uncertain for m in same):
         return f"certainty of {shown}"
     return ""
@@ -126,10 +130,14 @@ def _attributes(said: Said, span: Span, source: Source) -> Iterator[str]:
     """Attributes and sides that the source does not give the same things."""
     inside = range(*span)
     for cue in said.cues:
+        if cue.span.start in inside and cue.attribute == DEVICE:
+            lacking = [name for name in cue.of if not agrees(cue.value, name, source)]
+            yield from (f"what became of the {name}" for name in lacking[:1])
         if cue.span.start in inside and not cue.spoken and cue.attribute in AGAINST:
             own, against = bound(cue, source)
             for_it, against_it = (max((b.share for b in x), default=0.0) for x in (own, against))
-            if not own or against_it > for_it:
+            only_in_talk = all(b.cue.spoken for b in own)  # which mean many things
+            if not own or against_it > for_it or (against_it and only_in_talk):
                 yield SAYS.get(cue.attribute, cue.attribute)
 
 

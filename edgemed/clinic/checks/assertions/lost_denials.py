@@ -24,6 +24,10 @@ AFFIRMS = re.compile(
     re.IGNORECASE,
 )
 BESIDE = 12  # characters between `or` and what it joins
+# A clause of its own: what is denied in front of it is not denied in it.
+ANEW = re.compile(
+    r"(?:[,;] (?:but |and )?|\bbut )(?=(?:he|she|it|the patient|these|this) )", re.IGNORECASE
+)
 DENIAL = re.compile(
     r"\b(?:no|not|never|denie[sd]|if|whether|without|nor|assess|evaluat\w+|potential|possible|rule"
     r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion|as|than|most|least"
@@ -53,7 +57,10 @@ def _lost_denials(said: Said) -> Iterator[Flag]:
     text, offset = said.sentence.text, said.sentence.span.start
     for pattern, of in ((only_denied(), None), (OR, _listed)):
         for match in pattern.finditer(text):
-            if DENIAL.search(text[: match.start()]) or "?" in text or (of and not of(said, match)):
+            begins = max((m.end() for m in ANEW.finditer(text, 0, match.start())), default=0)
+            if DENIAL.search(text, begins, match.start()) or "?" in text:
+                continue
+            if of and not of(said, match):
                 continue
             span = Span(match.start() + offset, match.end() + offset)
             reason = f"{match.group()!r} without a denial: a negation may be lost"

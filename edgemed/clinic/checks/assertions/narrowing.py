@@ -1,8 +1,10 @@
 """Whether a denial covers only part of a thing: `no other weakness`, `no significant swelling`.
 
-Such a denial leaves room for the thing itself.
+Such a denial leaves room for the thing itself, and so does one that says on which side or when:
+`no left facial pain`, `no pain at rest`.
 """
 
+import re
 from collections.abc import Iterator
 
 from edgemed.clinic.reading.said import Mention, Said
@@ -18,14 +20,44 @@ SOME = frozenset(
         severe marked much focal frequent such similar prior previous""".split(),
     )
 )
+# On which side it is not, or with what it does not come.
+SIDES = frozenset(("left", "right"))
+CIRCUMSTANCES = frozenset(
+    map(
+        stem,
+        """rest night exertion exercise movement motion activity palpation touch pressure walking
+        standing sitting lying running climbing stairs breathing inspiration swallowing eating
+        meals coughing bending lifting twisting turning urination urinating defecation intercourse
+        flexion extension rotation abduction adduction weightbearing sleep waking morning
+        evening""".split(),
+    )
+)
+WITH = re.compile(
+    r"\s+(?:at|on|with|to|during|while|when|after|upon|in) (?:(?:the|his|her|any|deep|active"
+    r"|passive|light) )?(?P<first>\w+)(?: (?:and|or) (?P<last>\w+))?",
+    re.IGNORECASE,
+)
 DENIAL = frozenset("no not never any denies denied deny without nor or and".split())
 LONGEST = 5  # words back from a thing to what narrows it
 
 
 def is_narrower(denied: Said, at: Mention, other: frozenset[str]) -> bool:
     """Whether the denial of `at` is about a kind of it that the other side, by its stems, lacks."""
-    sorts = {word.stem for word in _before(denied, at)} & SOME
-    return bool(sorts) and not sorts & other
+    before = list(_before(denied, at))
+    sided = {s.span.start for s in denied.sides if s.side in SIDES}
+    sorts = {word.stem for word in before if word.stem in SOME or word.start in sided}
+    if sorts and not sorts & other:
+        return True
+    with_it = set(_with(denied, at))
+    return bool(with_it) and not with_it & other
+
+
+def _with(said: Said, at: Mention) -> Iterator[str]:
+    """Stems of the circumstances right after a thing: `no pain with flexion or extension`."""
+    found = WITH.match(said.sentence.text, at.span.end - said.sentence.span.start)
+    if found is not None:
+        stems = (stem(word.lower()) for word in found.groups() if word)
+        yield from CIRCUMSTANCES.intersection(stems)
 
 
 def stems_at(source: Source, i: int) -> frozenset[str]:

@@ -21,7 +21,7 @@ LIKE = 0.55  # share of the word's context from which a sentence of the source i
 CLEARLY = 0.6  # share of that below which sentences with the same word are outweighed
 FEWEST = 2  # words of context by which a sentence is recognised
 DENIED = re.compile(
-    r"(?:\b(?:not|never|no|without|denie[sd]|nor)\b|n't\b)"
+    r"(?:\b(?:not|never|no|without|denie[sd]|nor|fail(?:s|ed|ing|ure)? to)\b|n't\b)"
     r"(?:(?!\b(?:i|you|we|he|she|it|they)\b)[^,.;:]){0,24}$",
     re.IGNORECASE,
 )

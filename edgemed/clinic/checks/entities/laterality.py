@@ -36,6 +36,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if sided.side == "both":
             yield from _of_one(sided, bound)
             continue
+        if not _affirmed(said, sided) and leaves_room(sided, bound, source):
+            continue
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
         against = [a for a in against if not source.said[a[0]].asks]
@@ -56,6 +58,16 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the note does not say {sided.side}"
                 yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
+
+
+def leaves_room(sided: Sided, bound: list[tuple[int, Sided]], source: Source) -> bool:
+    """Whether a denial of one side goes with what the source says: of both sides the same, or of
+    the other one that it is there.
+    """
+    return any(
+        _affirmed(source.said[i], s) if s.side == OTHER[sided.side] else s.side == "both"
+        for i, s in bound
+    )
 
 
 def severity_of(said: Said) -> Severity:

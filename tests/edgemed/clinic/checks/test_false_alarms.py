@@ -54,6 +54,57 @@ def flagged(source: str, draft: str) -> bool:
             "She had physical therapy.",
             "She had radiation therapy.",
         ),
+        # answers that tell something first, deny by name, say how much, ask back
+        (
+            "[doctor] any thoughts of harming yourself ?\n[patient] i 've had thoughts of not "
+            "wanting to go on .",
+            "She has had thoughts of harming herself.",
+            "She denies thoughts of harming herself and has a fever.",
+        ),
+        (
+            "[doctor] do you smoke or drink alcohol ?\n[patient] i don't smoke but i have a pint .",
+            "Drinks alcohol.",
+            "Smokes.",
+        ),
+        (
+            "[doctor] any weakness ?\n[patient] it is mild .\n[doctor] any numbness ?\n"
+            "[patient] no .",
+            "Mild weakness.",
+            "Numbness.",
+        ),
+        (
+            "[doctor] any drugs ?\n[patient] you mean like cocaine ?\n[doctor] yeah .\n"
+            "[patient] no .",
+            "No drug use.",
+            "Uses drugs.",
+        ),
+        # which side, and with what, a denial is of
+        (
+            "She has facial pain on the right.",
+            "Denies left facial pain.",
+            "Denies right facial pain.",
+        ),
+        ("He has chest pain.", "No chest pain at rest.", "No chest pain."),
+        ("No weakness in both legs.", "No weakness in the right leg.", "Weakness in the left leg."),
+        # where a denial ends, and what it denies
+        (
+            "Fever and palpitations.",
+            "Warm (not measured), fever and palpitations.",
+            "Denies fever (not measured), no palpitations.",
+        ),
+        ("He has back pain.", "PMH: nil of note, back pain.", "PMH: nil back pain."),
+        ("No drugs. He drinks 3 beers.", "No drugs, 3 beers.", "No beer."),
+        ("Dyspnea: none.", "She is not having problems with breathing.", "She has dyspnea."),
+        (
+            "Hepatitis C and HIV negative.",
+            "Hepatitis C and HIV, both of which were negative.",
+            "She has HIV.",
+        ),
+        (
+            "The headache is worse. Tylenol does not help.",
+            "Tylenol failed to improve headaches.",
+            "Headache improved.",
+        ),
         # what a denial takes for granted
         ("She had a fall on Monday. No pain.", "She denies pain since the fall.", "Denies a fall."),
         (
