@@ -266,6 +266,7 @@ class ByScreen(Way):
             if isinstance(self.pilot.app.screen, AskPassphrase):
                 break
             await self.pilot.pause(0.02)
+        await self.pilot.pause()
         await self.tell(AskPassphrase, first=PASSPHRASE)
         rows = self.pilot.app.screen.query_one(OptionList)
         for _ in range(200):
