@@ -90,10 +90,10 @@ def refuse_shape(
             made_for(found),
         )
     if rows is not None and rows.stop > tensor.rows:
-        experts = tensor.shape[2] if len(tensor.shape) > 2 else "none"
+        experts = tensor.shape[2] if len(tensor.shape) > 2 else "no"
         raise Incompatible(
             f"the adapter {found.name} changes expert {rows.start // len(rows)} of {name}, but "
-            f"{model.path.name} has {experts} there",
+            f"{model.path.name} has {experts} experts there",
             made_for(found),
         )
 

@@ -399,7 +399,7 @@ def test_a_wrong_passphrase_is_asked_again(tmp_path: Path, note: Path) -> None:
         plain.answer(line, typed)
     assert "1: 2026-01-02-030405: ward 3" in said
     assert said.count("The passphrase has fewer than 8 characters. Type it again.") == 1
-    assert said.count("The two were not the same. Type it again.") == 1
+    assert said.count("The two are not the same. Type it again.") == 1
     assert said.count("No session opens with that. Type it again.") == 1
     assert said.count("The passphrase does not open this session. Type it again.") == 2
     assert said[-2] == "Not done: the passphrase does not open this session."

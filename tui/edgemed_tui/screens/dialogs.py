@@ -248,7 +248,7 @@ class AskPassphrase(Dialog[str]):
         for line in self.query(Input):
             line.clear()
         self.query_one("#first").focus()
-        self.fault("The two were not the same: type both again.")
+        self.fault("The two are not the same: type both again.")
 
 
 class AskName(Dialog[str]):
