@@ -46,6 +46,8 @@ OBJECT = re.compile(
     re.I,
 )
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
+# What is done to a thing named right before it: `losartan started, lisinopril stopped for cough`.
+PARTICIPLE = re.compile(r"(?:ed|held|begun|d/?c['’]?d)$", re.I)
 POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 # Words of time, which no cue is said of: `I quit about five years ago`.
@@ -225,6 +227,8 @@ def _actions(
     ]
     behind = [*own, *behind]
     passive = PASSIVE.search(text[:start].lower()) is not None
+    if not own and not passive and (terse := _named_right_before(text, start, end, offset, before)):
+        return tuple(dict.fromkeys(m.concept.name for m in terse))
     if not passive and row.side != "before" and not own and behind and OBJECT.match(text, end):
         before = []
     order = (before, behind) if passive or row.side == "before" else (behind, before)
@@ -235,6 +239,21 @@ def _actions(
         before = [m for m in mentions if m.span.end - offset <= start
                   and m.concept.kind in ("finding", "drug")][-1:]  # fmt: skip
     return tuple(dict.fromkeys(m.concept.name for m in (*behind, *before)))[:MOST]
+
+
+def _named_right_before(
+    text: str, start: int, end: int, offset: int, before: Sequence[Mention]
+) -> list[Mention]:
+    """What a participle without `was` is said of: `metformin 500 mg continued, lisinopril stopped`.
+
+    Nothing where an object follows (`he stopped lisinopril`), or where nothing that a list names
+    is before the word without a comma between.
+    """
+    if not PARTICIPLE.search(text[start:end]) or OBJECT.match(text, end):
+        return []
+    low = max(text.rfind(mark, 0, start) for mark in (", ", "; ", ": ", ". "))
+    near = [m for m in before if m.span.start - offset > low]
+    return near if any(m.concept.kind in LISTED for m in near) else []
 
 
 @cache

@@ -31,12 +31,12 @@ AGAINST: dict[str, frozenset[str]] = {
 """Which values of the source contradict a value of the draft, where none agrees."""
 ENDED = ("stays", "planned out")  # what a taking out that is told makes wrong
 CALLED = {
-    "in": "put in",
-    "out": "taken out",
+    "in": "inserted",
+    "out": "removed",
     "stays": "left in place",
-    "planned in": "to be put in",
-    "planned out": "to be taken out",
-    "none": "not put in",
+    "planned in": "to be inserted",
+    "planned out": "to be removed",
+    "none": "not inserted",
 }
 
 

@@ -14,6 +14,9 @@ TALK = (
     "Doctor: How is your knee pain?\nPatient: It is much better.\n"
     "Doctor: I want you to hold the aspirin and continue the metoprolol.\nPatient: Okay."
 )
+TERSE = (
+    "Metformin 500 mg twice daily continued, lisinopril stopped for cough, losartan 50 mg begun."
+)
 ECHO = "Mild aortic stenosis. Severe mitral regurgitation. Potassium is elevated."
 CASES = (
     ("status", PLAN, "Lisinopril was stopped.", "Continue lisinopril."),
@@ -21,6 +24,11 @@ CASES = (
     ("status", PLAN, "Continue metformin.", "Metformin was discontinued."),
     ("status", PLAN, "Furosemide was increased to 40 mg.", "Furosemide was decreased to 40 mg."),
     ("status", TALK, "Hold aspirin.", "Continue aspirin."),
+    ("status", TERSE, "Metformin was continued.", "Metformin was stopped."),
+    ("status", TERSE, "Lisinopril was stopped for cough.", "Started on lisinopril for cough."),
+    ("status", TERSE, "Lisinopril was discontinued.", "Lisinopril was continued."),
+    ("status", TERSE, "Started losartan 50 mg.", "Losartan was discontinued."),
+    ("status", "He stopped lisinopril.", "Lisinopril was stopped.", "Lisinopril was started."),
     ("trend", TALK, "Knee pain has improved.", "Knee pain has worsened."),
     ("severity", ECHO, "Mild aortic stenosis.", "Severe aortic stenosis."),
     ("severity", ECHO, "Severe mitral regurgitation.", "Mild mitral regurgitation."),
