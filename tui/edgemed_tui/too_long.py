@@ -1,4 +1,4 @@
-"""A note that a model has no room for, as a clinician reads it: tokens and contexts help nobody."""
+"""The refusal of a note that is too long for the model, in words for a clinician: no tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

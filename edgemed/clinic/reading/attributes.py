@@ -48,6 +48,10 @@ OBJECT = re.compile(
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
 # What is done to a thing named right before it: `losartan started, lisinopril stopped for cough`.
 PARTICIPLE = re.compile(r"(?:ed|held|begun|d/?c['’]?d)$", re.I)
+LISTS = re.compile(r", (?:and|or|&) ")
+WORD = re.compile(r"[\w/'’]+")
+# A drug after a participle that is its object: `a patient on warfarin started on amiodarone`.
+ONTO = re.compile(r"\s+(?:back )?(?:on|to)\b[^,;:.]*")
 POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 # Words of time, which no cue is said of: `I quit about five years ago`.
@@ -217,7 +221,7 @@ def _actions(
     first, start, end, last = at
     cuts = [m.start() for m in ACTION.finditer(text)]
     low = max([first, *(c for c in cuts if c < start)])
-    high = min([last, *(c for c in cuts if c >= end)])
+    high = min([_own_end(text, end, last), *(c for c in cuts if c >= end)])
     behind = [m for m in mentions if end <= m.span.start - offset and m.span.end - offset <= high]
     before = [m for m in mentions if low <= m.span.start - offset and m.span.end - offset <= start]
     own = [
@@ -227,8 +231,11 @@ def _actions(
     ]
     behind = [*own, *behind]
     passive = PASSIVE.search(text[:start].lower()) is not None
-    if not own and not passive and (terse := _named_right_before(text, start, end, offset, before)):
-        return tuple(dict.fromkeys(m.concept.name for m in terse))
+    onto = (text[end : m.span.start - offset] for m in behind if m.concept.kind == "drug")
+    terse = _is_terse(text, start, end) and not any(map(ONTO.fullmatch, onto))
+    near = _named_right_before(text, start, offset, before, first == 0)
+    if near and not own and (first > 0 if passive else terse):
+        return tuple(dict.fromkeys(m.concept.name for m in near))
     if not passive and row.side != "before" and not own and behind and OBJECT.match(text, end):
         before = []
     order = (before, behind) if passive or row.side == "before" else (behind, before)
@@ -241,19 +248,35 @@ def _actions(
     return tuple(dict.fromkeys(m.concept.name for m in (*behind, *before)))[:MOST]
 
 
-def _named_right_before(
-    text: str, start: int, end: int, offset: int, before: Sequence[Mention]
-) -> list[Mention]:
-    """What a participle without `was` is said of: `metformin 500 mg continued, lisinopril stopped`.
+def _is_terse(text: str, start: int, end: int) -> bool:
+    """Whether a participle has no object: `lisinopril stopped for`, not `he stopped lisinopril`."""
+    return PARTICIPLE.search(text[start:end]) is not None and not OBJECT.match(text, end)
 
-    Nothing where an object follows (`he stopped lisinopril`), or where nothing that a list names
-    is before the word without a comma between.
+
+def _named_right_before(
+    text: str, start: int, offset: int, before: Sequence[Mention], alone: bool
+) -> list[Mention]:
+    """What is named before an action, with no comma between.
+
+    If the action is `alone` in its sentence, the comma may be that of a list (`aspirin, statins,
+    and warfarin stopped`). Of drugs and other things (`held for bradycardia and lisinopril
+    continued`) only the drugs.
     """
-    if not PARTICIPLE.search(text[start:end]) or OBJECT.match(text, end):
-        return []
     low = max(text.rfind(mark, 0, start) for mark in (", ", "; ", ": ", ". "))
-    near = [m for m in before if m.span.start - offset > low]
-    return near if any(m.concept.kind in LISTED for m in near) else []
+    near = [m for m in before if m.span.start - offset > low or (alone and LISTS.match(text, low))]
+    if not any(m.concept.kind in LISTED for m in near):
+        return []
+    return [m for m in near if m.concept.kind == "drug"] or near
+
+
+def _own_end(text: str, end: int, last: int) -> int:
+    """How far the list after an action goes, if the next one begins at `last`: in `continue
+    metformin, lisinopril stopped` to the comma."""
+    word = WORD.match(text, last)
+    comma = text.rfind(", ", end, last)
+    if word is None or comma < 0 or not _is_terse(text, word.start(), word.end()):
+        return last
+    return comma if WORD.search(text, comma, last) else last
 
 
 @cache

@@ -9,7 +9,7 @@ HALF_DAY = re.compile(r"\s?(?:(?P<half>[ap])(?:\.\s?m\b\.?|m\b)|o['’]?clock\b)
 
 
 def hours(word: str, values: tuple[float, ...], said: re.Match[str] | None) -> tuple[float, ...]:
-    """Hours from midnight that a time of day may mean; empty where the number is none.
+    """Hours from midnight that a time of day may mean; empty if the number is not a time.
 
     `2 pm` is 14 and `12 am` is 0; `2:30` may be in either half of the day, `02:30` is not.
     """

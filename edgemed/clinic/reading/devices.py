@@ -17,16 +17,16 @@ from edgemed.clinic.reading.said import Cue, Said
 
 ATTRIBUTE = "device"
 BEHIND, BEFORE = 60, 40  # characters from a device to what becomes of it
-NEAR = 80  # characters in front of a word in which a time or an owner is looked for
+NEAR = 80  # characters before a word in which a time or an owner is looked for
 BACK = 2  # sentences back in which `it was removed` finds its device
 CLAUSE = re.compile(r"[;:?!]|\.\s|\b(?:but|while|although|however)\b", re.I)
-# What is put in or taken out stands right behind: `removal of the left chest tube`.
+# What is inserted or removed is named right after: `removal of the left chest tube`.
 OBJECT = re.compile(
     r"\s+(?:of )?(?:(?:the|an?|his|her|my|your|their|both|all|two|this|that|old|new|left|right"
     r"|remaining|previous|temporary|permanent)\s+){0,3}$",
     re.I,
 )
-# What a device is had by: `has a pacemaker`, `with an indwelling catheter`.
+# Words for having a device: `has a pacemaker`, `with an indwelling catheter`.
 HAS = re.compile(
     r"\b(?:has|have|['’]ve|wears?|wearing|with)(?: got)? "
     r"(?:(?:an?|the|his|her|my|your|no) )?(?:\w+ ){0,2}$",
@@ -82,7 +82,7 @@ def device_cues(text: str, offset: int, scopes: Scopes) -> tuple[Cue, ...]:
 
 
 def with_devices(said: Sequence[Said]) -> Iterator[Said]:
-    """The sentences, each `it was removed` with the device named last; without one it goes."""
+    """The sentences, each `it was removed` with the device named last, or dropped."""
     for i, here in enumerate(said):
         if any(c.attribute == ATTRIBUTE and not c.of for c in here.cues):
             before = [c.of for s in said[max(0, i - BACK) : i] for c in s.cues
@@ -101,7 +101,7 @@ def is_same_device(a: str, b: str) -> bool:
 def _of(
     text: str, state: Found, devices: Sequence[Found], states: Sequence[Found]
 ) -> tuple[str, ...]:
-    """The devices that a state is said of: those right behind it, else those in front of it."""
+    """The devices that a state is said of: those right after it, else those before it."""
     cuts = [m.start() for m in CLAUSE.finditer(text)]
     low = max([state.start - BEHIND, *(c for c in cuts if c < state.start)])
     high = min([state.end + BEFORE, *(c for c in cuts if c >= state.end)])
@@ -131,7 +131,7 @@ def _value(text: str, state: Found, scopes: Scopes) -> str:
 
 
 def _planned(text: str, value: str, start: int) -> str:
-    """The value, or that it is to come: `will be removed`."""
+    """The value, or that it is planned: `will be removed`."""
     clause = max((m.end() for m in CLAUSE.finditer(text, 0, start)), default=0)
     ahead = AHEAD.search(text[max(clause, start - NEAR) : start])
     if value == "stays" or ahead is None or DONE.search(ahead[0]):

@@ -1,5 +1,5 @@
-"""Questions of the line mode. An answer that will not do is asked for again, three times in all: a
-slip costs no work, and an input without an end is not asked for ever. Ctrl-C goes back."""
+"""Questions of the line mode. After an answer that cannot be taken it asks again, three times in
+all, so that a slip costs no work and a script that answers nothing ends. Ctrl-C goes back."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,8 +22,8 @@ def answered(
     wrong: type[EdgemedError] = UsageError,
     secret: bool = False,
 ) -> T:
-    """What `taken` makes of the answer. It raises `wrong` for one that will not do, which is said;
-    that of the last try is raised. `secret` answers are not shown while they are typed."""
+    """What `taken` makes of the answer. If it raises `wrong`, the reason is shown and the question
+    is asked again; the last one is raised. `secret` answers are not shown while they are typed."""
     ask = line.secret if secret else line.ask
     for _ in range(TRIES - 1):
         try:
@@ -34,14 +34,14 @@ def answered(
 
 
 def number(line: LineMode, question: str, most: int) -> int:
-    """A number from 1 to `most`; UsageError where there is nothing to choose from."""
+    """A number from 1 to `most`; UsageError if there is nothing to choose from."""
     if most < 1:
         return number_of("", most)
     return answered(line, question, lambda typed: number_of(typed, most))
 
 
 def agreed(line: LineMode, question: str) -> bool:
-    """Whether the answer is yes; nothing, and what is neither yes nor no three times, is no."""
+    """Whether the answer is yes. An empty answer is no, and so are three that are neither."""
 
     def meant(typed: str) -> bool:
         if (word := typed.strip().casefold()) not in WORDS:
@@ -55,7 +55,7 @@ def agreed(line: LineMode, question: str) -> bool:
 
 
 def words(line: LineMode, question: str, missing: str) -> str:
-    """What is typed; `missing` says that nothing was."""
+    """What is typed; `missing` is the message if nothing is."""
 
     def some(typed: str) -> str:
         if not typed.strip():
@@ -74,7 +74,7 @@ def decide(line: LineMode, step: Callable[[], None]) -> None:
 
 
 def refusal(step: Callable[[], None]) -> NotLogged | None:
-    """What the log says where it refuses a step."""
+    """Why the log refuses a step, or None."""
     try:
         with undivided():
             step()

@@ -1,7 +1,7 @@
 """Whether a device was put in, taken out or left in, as the source says of the same device.
 
-`Urinary catheter out` is not `was given a urinary catheter`. A source that tells both, the putting
-in and the taking out, bears out either, but not that the device is still in.
+`Urinary catheter out` is not `was given a urinary catheter`. A source that says both, that it was
+inserted and that it was removed, supports either, but not that the device is still in.
 """
 
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ AGAINST: dict[str, frozenset[str]] = {
     "planned in": frozenset(("none",)),
     "none": frozenset(("in", "stays")),
 }
-"""Which values of the source contradict a value of the draft, where none agrees."""
-ENDED = ("stays", "planned out")  # what a taking out that is told makes wrong
+"""Which values of the source contradict a value of the draft, if none agrees."""
+ENDED = ("stays", "planned out")  # wrong once the source says that it was removed
 CALLED = {
     "in": "inserted",
     "out": "removed",
@@ -41,7 +41,7 @@ CALLED = {
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """At most one flag for each state of a device that the source gives otherwise."""
+    """At most one flag for each state of a device that differs from the source's."""
     own = {(name, c.value) for c in said.cues if c.attribute == ATTRIBUTE for name in c.of}
     for cue in said.cues:
         if cue.attribute != ATTRIBUTE or said.asks:
@@ -57,7 +57,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def told_of(name: str, source: Source) -> list[Cue]:
-    """What the source tells of a device, in its order; what it only asks is left out.
+    """What the source says of a device, in its order; what it only asks is left out.
 
     What is planned at a visit may be done before it ends: talk does not tell the two apart.
     """
@@ -70,7 +70,7 @@ def told_of(name: str, source: Source) -> list[Cue]:
 
 
 def in_time(value: str, source: Source) -> str:
-    """The value, of talk without whether it is still to come."""
+    """The value; for talk, without whether it is still planned."""
     return value.removeprefix("planned ") if source.is_talk else value
 
 
@@ -84,7 +84,7 @@ def agrees(value: str, name: str, source: Source) -> bool:
 
 
 def against(value: str, name: str, source: Source) -> list[Cue]:
-    """What the source says otherwise, where it nowhere says the same."""
+    """What the source says against it, if it says the same nowhere."""
     if agrees(value, name, source):
         return []
     return [c for c in told_of(name, source) if c.value in AGAINST[in_time(value, source)]]

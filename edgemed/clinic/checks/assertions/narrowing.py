@@ -1,6 +1,6 @@
 """Whether a denial covers only part of a thing: `no other weakness`, `no significant swelling`.
 
-Such a denial leaves room for the thing itself, and so does one that says on which side or when:
+Such a denial does not deny the thing itself; nor does one that says on which side or when:
 `no left facial pain`, `no pain at rest`.
 """
 
@@ -20,7 +20,7 @@ SOME = frozenset(
         severe marked much focal frequent such similar prior previous""".split(),
     )
 )
-# On which side it is not, or with what it does not come.
+# On which side, or under which circumstances, the thing is denied.
 SIDES = frozenset(("left", "right"))
 CIRCUMSTANCES = frozenset(
     map(

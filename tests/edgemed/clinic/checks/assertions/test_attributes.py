@@ -54,6 +54,34 @@ def checks(source: str, draft: str) -> set[str]:
     return {flag.check for said in read(draft) for flag in flags(said, read_source)}
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Lisinopril stopped for cough.", [("stopped", ("lisinopril",))]),
+        ("He stopped lisinopril.", [("stopped", ("lisinopril",))]),
+        ("A patient on warfarin started on amiodarone.", [("started", ("amiodarone",))]),
+        ("A patient with diabetes started on insulin.", [("started", ("insulin",))]),
+        ("Metoprolol held for bradycardia and lisinopril continued.",
+         [("held", ("metoprolol",)), ("continued", ("lisinopril",))]),
+        ("Continue metformin, lisinopril stopped.",
+         [("continued", ("metformin",)), ("stopped", ("lisinopril",))]),
+        ("Continue metformin, lisinopril was stopped.",
+         [("continued", ("metformin",)), ("stopped", ("lisinopril",))]),
+        ("Started aspirin, and warfarin stopped.",
+         [("started", ("aspirin",)), ("stopped", ("warfarin",))]),
+        ("Aspirin, clopidogrel, and warfarin stopped.",
+         [("stopped", ("aspirin", "clopidogrel", "warfarin"))]),
+        ("Metformin 500 mg twice daily, lisinopril stopped.", [("stopped", ("lisinopril",))]),
+        ("Pain from the fracture stopped with morphine.", [("stopped", ("fracture", "pain"))]),
+    ],
+)  # fmt: skip
+def test_an_action_is_said_of_its_own_drugs(
+    text: str, expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    cues = [c for said in read(text) for c in said.cues]
+    assert [(c.value, c.of) for c in cues if c.attribute == "status" and not c.spoken] == expected
+
+
 @pytest.mark.parametrize(("check", "source", "right", "wrong"), CASES)
 def test_one_wrong_word_is_flagged_and_the_right_one_is_not(
     check: str, source: str, right: str, wrong: str
